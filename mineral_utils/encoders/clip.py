@@ -1,0 +1,88 @@
+"""CLIP's image tower as Trident needs it: dense values of the last block, and its output head.
+
+Of the last block only the value and output projections are used, with attention that comes from
+elsewhere; no residual, no MLP (Trident, arXiv 2411.09219, section 3; ClearCLIP before it).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .vit import CLIP_STATISTICS, CPU, freeze, normalise, patchify, position_table
+
+
+class ClipVisual:
+    """An open_clip ``VisionTransformer``, read for dense features.
+
+    Parameters
+    ----------
+    visual : open_clip.transformer.VisionTransformer
+        A plain ViT with a class token and a projection (ViT-B/16, B/32, L/14, H/14 …).
+    device : torch.device
+
+    Raises
+    ------
+    ValueError
+        If the tower is not a plain ViT: attentional pooling, timm and ResNet towers have no last
+        block of the form that the method replaces.
+    """
+
+    def __init__(self, visual: nn.Module, device: torch.device = CPU):
+        plain = hasattr(visual, "transformer") and hasattr(visual, "positional_embedding")
+        if not plain or getattr(visual, "attn_pool", None) is not None or visual.proj is None:
+            raise ValueError(
+                f"Trident needs a plain open_clip ViT image tower, but {type(visual).__name__} "
+                "was given; choose a model such as ViT-B-16, ViT-L-14 or ViT-H-14"
+            )
+        self.visual = freeze(visual, device)
+        self.device = device
+        self.patch: int = visual.conv1.kernel_size[0]
+        self.width: int = visual.conv1.out_channels
+        self.embed_dim: int = visual.proj.shape[1]
+
+    @torch.inference_mode()
+    def values(self, pixels: Tensor) -> Tensor:
+        """The last block's values v, class token dropped.
+
+        Parameters
+        ----------
+        pixels : float32 [B, 3, H, W] in [0, 1], sides multiples of the patch
+
+        Returns
+        -------
+        Tensor [B, (H/patch) * (W/patch), width]
+        """
+        tower = self.visual
+        grid = (pixels.shape[-2] // self.patch, pixels.shape[-1] // self.patch)
+        tokens = patchify(tower.conv1, normalise(pixels, CLIP_STATISTICS))
+        cls = tower.class_embedding.expand(len(tokens), 1, -1).to(tokens.dtype)
+        tokens = torch.cat([cls, tokens], 1)
+        tokens = tower.ln_pre(tokens + position_table(tower.positional_embedding, grid))
+        *blocks, last = tower.transformer.resblocks
+        for block in blocks:
+            tokens = block(tokens)
+        return project_values(last.attn, last.ln_1(tokens[:, 1:]))
+
+    def project_out(self, attended: Tensor) -> Tensor:
+        """The last block's output projection: [..., width] to [..., width]."""
+        return self.visual.transformer.resblocks[-1].attn.out_proj(attended)
+
+    @torch.inference_mode()
+    def embed(self, features: Tensor) -> Tensor:
+        """Final LayerNorm and projection: [..., width] to [..., embed_dim], not normalised."""
+        return self.visual.ln_post(features) @ self.visual.proj
+
+
+def project_values(attention: nn.Module, tokens: Tensor) -> Tensor:
+    """v of an attention layer, fused (``nn.MultiheadAttention``) or explicit (``v_proj``).
+
+    [..., D] to [..., D]. An explicit projection is called as a module, so that whatever adapts it
+    (LoRA) takes part.
+    """
+    if hasattr(attention, "v_proj"):
+        return attention.v_proj(tokens)
+    weight = attention.in_proj_weight.chunk(3)[2]
+    bias = None if attention.in_proj_bias is None else attention.in_proj_bias.chunk(3)[2]
+    return F.linear(tokens, weight, bias)

@@ -1,0 +1,220 @@
+"""SAM's image encoder with blockwise attention, and the correlation map of its last block.
+
+The stock encoder builds a [heads, 4096, 4096] attention matrix in every global block. Here the
+queries go through in groups of grid rows, so that one group fits in cache, and the last block's
+correlation (Trident, arXiv 2411.09219, section 3.3) is gathered on the way. Same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from segment_anything.modeling import Sam
+from segment_anything.modeling.image_encoder import (
+    get_rel_pos,
+    window_partition,
+    window_unpartition,
+)
+from torch import Tensor, nn
+
+from .vit import CPU, freeze
+
+# tiles of global attention: 2 heads x 4 x 64 queries x 4096 keys are 8 MB of float32
+QUERY_ROWS, QUERY_HEADS = 4, 2
+
+
+@dataclass(frozen=True)
+class SamView:
+    """What SAM sees of one photo.
+
+    embedding : float32 [1, 256, 64, 64], the encoder's output, padding included
+    correlation : float32 [n, n] over the un-padded grid (row-major), rows sum to 1
+    grid : (rows, columns) of the un-padded grid, n = rows * columns
+    input_size : (height, width) in px after the resize to SAM's long side
+    photo_size : (height, width) in px of the picture that was given
+    """
+
+    embedding: Tensor
+    correlation: Tensor
+    grid: tuple[int, int]
+    input_size: tuple[int, int]
+    photo_size: tuple[int, int]
+
+
+class SamEncoder:
+    """A segment-anything ``Sam``: image encoder here, prompt encoder and decoder for `refine`."""
+
+    def __init__(self, sam: Sam, device: torch.device = CPU):
+        self.sam = freeze(sam, device)
+        self.device = device
+        self.encoder = sam.image_encoder
+        self.long_side: int = sam.image_encoder.img_size
+        self.patch: int = sam.image_encoder.patch_embed.proj.kernel_size[0]
+
+    def input_size(self, height: int, width: int) -> tuple[int, int]:
+        """Size of a photo scaled to SAM's long side, rounded as segment-anything does."""
+        return longest_side(height, width, self.long_side)
+
+    def pixels(self, image: np.ndarray) -> Tensor:
+        """uint8 [H, W, 3] to SAM's padded, normalised input, float32 [1, 3, 1024, 1024]."""
+        height, width = self.input_size(*image.shape[:2])
+        resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)
+        pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1)[None]
+        return self.sam.preprocess(pixels.to(self.device, torch.float32))
+
+    @torch.inference_mode()
+    def look(
+        self, image: np.ndarray, *, cos_fac: float = 1.2, refine_neg_cos: bool = True
+    ) -> SamView:
+        """Encode a photo once.
+
+        Parameters
+        ----------
+        image : uint8 [H, W, 3]
+        cos_fac, refine_neg_cos : see `mineral_utils.profiles.Preset`
+
+        Returns
+        -------
+        SamView
+        """
+        input_size = self.input_size(*image.shape[:2])
+        grid = tuple(max(side // self.patch, 1) for side in input_size)
+        encoder = self.encoder
+        tokens = encoder.patch_embed(self.pixels(image))
+        if encoder.pos_embed is not None:
+            tokens = tokens + encoder.pos_embed
+        *blocks, last = encoder.blocks
+        for block in blocks:
+            tokens = _block(block, tokens)
+        gather = _Correlation(grid, cos_fac, refine_neg_cos)
+        tokens = _block(last, tokens, gather)
+        embedding = encoder.neck(tokens.permute(0, 3, 1, 2))
+        return SamView(embedding.float(), gather.rows, grid, input_size, image.shape[:2])
+
+
+def longest_side(height: int, width: int, target: int) -> tuple[int, int]:
+    """Scale (height, width) so that the long side is `target`, rounding half up."""
+    scale = target / max(height, width)
+    return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+class _Correlation:
+    """Collects attention where the cosine of v is above its row's threshold, mean over heads.
+
+    The rows of all heads must come in together, group by group: the threshold of a row is a
+    multiple of its mean cosine over all heads.
+    """
+
+    def __init__(self, grid: tuple[int, int], cos_fac: float, refine_neg_cos: bool):
+        self.grid, self.cos_fac, self.refine_neg_cos = grid, cos_fac, refine_neg_cos
+
+    def start(self, values: Tensor) -> None:
+        """values [heads, S, S, d] of the last block, padding included."""
+        rows, columns = self.grid
+        self.side = values.shape[1]
+        self.unit = F.normalize(values[:, :rows, :columns].flatten(1, 2).float(), dim=-1)
+        self.rows = values.new_zeros(rows * columns, rows * columns, dtype=torch.float32)
+
+    def add(self, heads: slice, first_row: int, attention: Tensor) -> None:
+        """attention [heads, query_rows * S, S * S], for grid rows from `first_row` on."""
+        rows, columns = self.grid
+        kept = min(attention.shape[1] // self.side, rows - first_row)
+        if kept <= 0:
+            return
+        span = slice(first_row * columns, (first_row + kept) * columns)
+        if heads.start == 0:
+            cosine = self.unit[:, span] @ self.unit.transpose(1, 2)
+            threshold = self.cos_fac * cosine.mean(0).mean(-1, keepdim=True)
+            if not self.refine_neg_cos:
+                threshold = torch.where(threshold < 0, 0.6, threshold)
+            self.similar = cosine.gt_(threshold.clamp(max=0.9))  # 1 where kept, else 0
+        part = attention.view(len(attention), -1, self.side, self.side, self.side)
+        part = part[:, :kept, :columns, :rows, :columns]
+        total = self.rows[span].view(part.shape[1:])
+        for head, weights in enumerate(part, start=heads.start):
+            total.addcmul_(weights, self.similar[head].view(total.shape))
+
+    def finish(self) -> None:
+        self.rows /= len(self.unit)  # the mean over heads, then rows that sum to 1
+        self.rows /= self.rows.sum(-1, keepdim=True)
+
+
+def _block(block: nn.Module, tokens: Tensor, gather: _Correlation | None = None) -> Tensor:
+    """One encoder block, [1, S, S, D] to [1, S, S, D]."""
+    normed = block.norm1(tokens)
+    if block.window_size > 0:
+        windows, padded = window_partition(normed, block.window_size)
+        attended = _attend(block.attn, windows, block.window_size, block.attn.num_heads)
+        attended = window_unpartition(
+            attended, block.window_size, padded, (tokens.shape[1], tokens.shape[2])
+        )
+    else:
+        attended = _attend(block.attn, normed, QUERY_ROWS, QUERY_HEADS, gather)
+    tokens = tokens + attended
+    return tokens + block.mlp(block.norm2(tokens))
+
+
+def _heads(attention: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """q, k, v of tokens [B, H, W, D], each [B * heads, H * W, d], contiguous."""
+    batch, height, width, _ = tokens.shape
+    qkv = attention.qkv(tokens).reshape(batch, height * width, 3, attention.num_heads, -1)
+    qkv = qkv.permute(2, 0, 3, 1, 4).reshape(3, batch * attention.num_heads, height * width, -1)
+    return qkv.unbind(0)
+
+
+def _relative(attention: nn.Module, query: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Decomposed relative position terms of a query [B, H * W, d].
+
+    Returns rel_h [B, H * W, H] and rel_w [B, H * W, W]: what is added to the score of a key in
+    row h and column w.
+    """
+    height, width = size
+    grid = query.unflatten(1, (height, width))
+    table_h = get_rel_pos(height, height, attention.rel_pos_h).to(grid.dtype)
+    table_w = get_rel_pos(width, width, attention.rel_pos_w).to(grid.dtype)
+    rel_h = torch.einsum("bhwc,hkc->bhwk", grid, table_h).flatten(1, 2)
+    rel_w = torch.einsum("bhwc,wkc->bhwk", grid, table_w).flatten(1, 2)
+    return rel_h, rel_w
+
+
+def _attend(
+    attention: nn.Module,
+    tokens: Tensor,
+    rows: int,
+    heads: int,
+    gather: _Correlation | None = None,
+) -> Tensor:
+    """Attention over grids [B, H, W, D], a tile of `heads` times `rows` grid rows at a time.
+
+    Scores are made and summed in the order of the stock encoder, so that even the last bit agrees
+    with it on one machine: the correlation's hard threshold would turn it into a visible change.
+    """
+    batch, height, width, dim = tokens.shape
+    query, key, value = _heads(attention, tokens)
+    if gather is not None:
+        gather.start(value.unflatten(1, (height, width)))
+    if attention.use_rel_pos:
+        rel_h, rel_w = _relative(attention, query, (height, width))
+    query = query * query.shape[-1] ** -0.5
+    attended = torch.empty_like(query)
+    starts, firsts = range(0, height * width, rows * width), range(0, len(query), heads)
+    for start, first in product(starts, firsts):
+        span, some = slice(start, start + rows * width), slice(first, first + heads)
+        scores = query[some, span] @ key[some].transpose(1, 2)
+        if attention.use_rel_pos:
+            grid = scores.view(len(scores), -1, height, width)
+            grid += rel_h[some, span, :, None]
+            grid += rel_w[some, span, None, :]
+        weights = torch.softmax(scores, -1, out=scores)
+        attended[some, span] = weights @ value[some]
+        if gather is not None:
+            gather.add(some, start // width, weights)
+    if gather is not None:
+        gather.finish()
+    attended = attended.unflatten(0, (batch, -1)).transpose(1, 2)
+    return attention.proj(attended.reshape(batch, height, width, dim))

@@ -1,0 +1,190 @@
+"""Profiles (which models, data and machine) and presets (how Trident looks at a photo).
+
+Both are YAML files checked on reading; `load_profile("demo")` and `load_preset("w224")` find the
+shipped ones, a path finds your own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_FOLDER = Path(__file__).parent / "profiles"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Every parameter of Trident. Defaults are the original's constructor (arXiv 2411.09219).
+
+    Looking
+        crop, stride : window and step in px. Constructor 336/112; benchmarks 336/224 (VOC20
+            336/112); the mineral paper's text says 224.
+        long_side, short_side : the photo is scaled to fit, before anything else, never enlarged;
+            None leaves it. Benchmarks: long side at most 2048, short side 448 (VOC21,
+            COCO-Object), 336 (VOC20), 576 (Context, ADE20K), 688 (Cityscapes).
+    DINO's affinity
+        beta, gamma : threshold as a multiple of the mean similarity, sharpness. 1.2, 3.0.
+        similarity_mean : over what the mean runs. ``"photo"``: all windows of the photo, as the
+            original (DINO runs twice where its tokens do not fit in `pass_memory_mb`);
+            ``"window"``: each window for itself; ``"auto"``: photo where one pass is enough,
+            window beyond.
+        pass_memory_mb : memory for the DINO tokens of all windows, in MB.
+        affinity_cap : highest threshold, None as the original.
+    SAM's correlation
+        cos_fac : threshold as a multiple of the mean cosine. 1.2; VOC20 0.0, Cityscapes 3.0.
+        refine_neg_cos : True leaves negative thresholds; False makes them 0.6 (Cityscapes,
+            ADE20K).
+    Classes
+        logit_scale : factor before the softmax. 40.
+        prob_thd : pixels whose best class is less probable are unknown (the original: class 0).
+            0; VOC21 0.20, Context60 0.15, COCO-Object 0.25.
+    Refinement with SAM's decoder
+        coarse_thresh : pixels less probable than this make no prompts. Constructor 0.10, demo
+            script and benchmarks 0.2; Context 0.15, COCO-Object 0.25, COCO-Stuff and ADE20K
+            0.05, Cityscapes 0.10. It has to fall as the number of classes grows.
+        minimal_area : smallest component that makes a prompt, in px at half size. 225.
+        sam_iou_thresh : masks whose predicted IoU is not above this are dropped. Constructor
+            0.9, benchmarks 0.80.
+        sam_mask_coff : factor of the mask prompt. 0.005.
+        batched_mask_prompt : the original hands the mask prompt over without a batch axis, and the
+            prompt encoder's normalisation then runs along image rows instead of channels. False
+            keeps the original's numbers, True does what SAM was trained with.
+    """
+
+    name: str = "script336"
+    crop: int = 336
+    stride: int = 112
+    long_side: int | None = None
+    short_side: int | None = None
+    beta: float = 1.2
+    gamma: float = 3.0
+    similarity_mean: str = "auto"
+    pass_memory_mb: int = 512
+    affinity_cap: float | None = None
+    cos_fac: float = 1.2
+    refine_neg_cos: bool = True
+    logit_scale: float = 40.0
+    prob_thd: float = 0.0
+    coarse_thresh: float = 0.10
+    minimal_area: int = 225
+    sam_iou_thresh: float = 0.9
+    sam_mask_coff: float = 0.005
+    batched_mask_prompt: bool = False
+
+    def __post_init__(self) -> None:
+        if self.similarity_mean not in ("auto", "photo", "window"):
+            raise ValueError(
+                f"similarity_mean is {self.similarity_mean!r}; write 'auto', 'photo' or 'window'"
+            )
+        if self.crop < 1 or self.stride < 1 or self.stride > self.crop:
+            raise ValueError(
+                f"windows of {self.crop} px every {self.stride} px do not cover a photo; "
+                "write a crop above 0 and a stride between 1 and the crop"
+            )
+
+    def replace(self, **changes: Any) -> Preset:
+        """A copy with some parameters changed; a wrong name is answered with the nearest ones."""
+        _check_keys(changes, Preset, f"preset {self.name!r}")
+        return dataclasses.replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model of a profile.
+
+    architecture : a name (open_clip ``ViT-B-16``, timm ``vit_base_patch16_224.dino``, SAM
+        ``vit_b``) or, for small models, a mapping of sizes
+    weights : a name in the registry, a path, or None for random weights
+    seed : of the random weights
+    """
+
+    architecture: str | dict
+    weights: str | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Which models, and how they look at photos unless told otherwise."""
+
+    name: str
+    clip: ModelSpec
+    dino: ModelSpec
+    sam: ModelSpec
+    preset: Preset = field(default_factory=Preset)
+    note: str = ""
+
+
+def load_preset(preset: str | Preset = "script336", **changes: Any) -> Preset:
+    """A shipped preset by name, with single parameters changed on request.
+
+    Raises
+    ------
+    ValueError
+        Unknown preset or parameter; the message offers the known ones.
+    """
+    if isinstance(preset, Preset):
+        return preset.replace(**changes) if changes else preset
+    known = _presets()
+    if preset not in known:
+        raise ValueError(f"no preset {preset!r}; there are {', '.join(sorted(known))}")
+    return known[preset].replace(**changes) if changes else known[preset]
+
+
+def load_profile(profile: str | Path | Profile = "demo") -> Profile:
+    """A shipped profile by name (``demo``, ``paper``) or your own YAML file by path.
+
+    Raises
+    ------
+    ValueError
+        Unknown name, missing file, or a key that no profile has.
+    """
+    if isinstance(profile, Profile):
+        return profile
+    path = Path(profile)
+    if path.suffix not in (".yaml", ".yml"):
+        path = _FOLDER / f"{profile}.yaml"
+    if not path.is_file():
+        names = sorted(p.stem for p in _FOLDER.glob("*.yaml") if p.stem != "presets")
+        raise ValueError(
+            f"no profile {str(profile)!r}; shipped are {', '.join(names)}, "
+            "your own is given as the path of a .yaml file"
+        )
+    row = yaml.safe_load(path.read_text(encoding="utf-8"))
+    where = f"profile {path.name}"
+    if not isinstance(row, dict):
+        raise ValueError(f"{where} holds no table of keys; see mineral_utils/profiles/demo.yaml")
+    row.setdefault("name", path.stem)
+    _check_keys(row, Profile, where)
+    missing = [key for key in ("clip", "dino", "sam") if key not in row]
+    if missing:
+        raise ValueError(f"{where} names no {' and no '.join(missing)}; all three are needed")
+    for key in ("clip", "dino", "sam"):
+        _check_keys(row[key], ModelSpec, f"{where}, {key}")
+        row[key] = ModelSpec(**row[key])
+    if "preset" in row:
+        chosen = row["preset"]
+        changes = {} if isinstance(chosen, str) else dict(chosen)
+        name = chosen if isinstance(chosen, str) else changes.pop("name", "script336")
+        row["preset"] = load_preset(name, **changes)
+    return Profile(**row)
+
+
+@cache
+def _presets() -> dict[str, Preset]:
+    rows = yaml.safe_load((_FOLDER / "presets.yaml").read_text(encoding="utf-8"))
+    return {name: Preset(name=name).replace(**changes) for name, changes in rows.items()}
+
+
+def _check_keys(row: dict, kind: type, where: str) -> None:
+    known = [f.name for f in dataclasses.fields(kind)]
+    for key in row:
+        if key not in known:
+            near = difflib.get_close_matches(str(key), known, 3, 0.5) or known
+            raise ValueError(f"{where} has no {key!r}; did you mean {', '.join(near)}?")

@@ -1,0 +1,244 @@
+"""The face of the suite: a model, a scene (one photo, encoded once), a segmentation.
+
+Encoding costs nearly everything and does not know the words; asking an encoded scene for minerals
+costs milliseconds; refinement runs SAM's decoder only, because its image embedding is in the
+scene::
+
+    model = load_model("demo")
+    scene = model.encode("section.jpg")
+    result = scene.segment(["pyrite", "galena"])
+    fine = scene.segment(["pyrite", "galena"], refine=True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from . import trident
+from .dense import look, splice
+from .encoders import Encoders, SamView, load_encoders
+from .minerals import vocabulary
+from .photos import Photo, as_photo, resize_long_side
+from .profiles import Preset, Profile, load_preset, load_profile
+from .run import pick_device
+from .segmentation import Segmentation
+
+PRECISIONS = {"float32": None, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+def load_model(
+    profile: str | Path | Profile = "demo",
+    *,
+    device: str = "auto",
+    preset: str | Preset | None = None,
+    precision: str = "auto",
+) -> Segmenter:
+    """Build a profile's three models on a device.
+
+    Parameters
+    ----------
+    profile : a shipped profile (``"demo"``, ``"paper"``), your own YAML file, or a `Profile`
+    device : ``"auto"``, ``"cpu"``, ``"cuda"``, ``"cuda:1"`` …
+    preset : how photos are looked at; the profile's own by default
+    precision : ``"float32"``; ``"float16"`` or ``"bfloat16"`` (autocast, CUDA only); ``"auto"``
+        is float16 on CUDA and float32 elsewhere
+
+    Raises
+    ------
+    ValueError
+        Unknown profile, preset or precision, or half precision without CUDA.
+    mineral_utils.weights.WeightError
+        A checkpoint is absent and cannot be fetched, or does not fit.
+    """
+    profile = load_profile(profile)
+    where = pick_device(device)
+    if precision == "auto":
+        precision = "float16" if where.type == "cuda" else "float32"
+    if precision not in PRECISIONS:
+        raise ValueError(f"precision is {precision!r}; write auto, {', '.join(PRECISIONS)}")
+    if precision != "float32" and where.type != "cuda":
+        raise ValueError(
+            f"precision {precision!r} needs a CUDA device, but the model runs on {where.type}; "
+            "use precision='float32' (half precision is slower than float32 on a CPU)"
+        )
+    chosen = load_preset(preset) if preset is not None else profile.preset
+    return Segmenter(load_encoders(profile, where), chosen, profile.name, precision)
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """Three models and a way of looking. `window_batch` windows go through at once: 4 keep the
+    largest buffer of a ViT-B in cache-sized blocks on a CPU; a GPU takes 32."""
+
+    encoders: Encoders
+    preset: Preset = field(default_factory=Preset)
+    name: str = "custom"
+    precision: str = "float32"
+    window_batch: int | None = None
+
+    @property
+    def banner(self) -> str | None:
+        """A warning to show with every picture while weights are random, else None."""
+        if not self.encoders.random:
+            return None
+        return (
+            f"{', '.join(self.encoders.random)}: random weights. Every stage can be followed; "
+            "the map means nothing yet."
+        )
+
+    def encode(self, photo, *, keep_stages: bool = False, progress: bool = True, **changes):
+        """Encode one photo, or each of a list.
+
+        Parameters
+        ----------
+        photo : `Photo`, path, or uint8 array [H, W, 3] RGB; or a list of these
+        keep_stages : keep the spliced map and SAM's correlation in the scene, for looking at
+        progress : show a bar over the windows
+        **changes : parameters of the preset for this call, e.g. ``stride=224``
+
+        Returns
+        -------
+        Scene, or list of Scene
+
+        Raises
+        ------
+        mineral_utils.photos.PhotoError
+            The picture cannot be used; the message says why and what to do.
+        """
+        if isinstance(photo, (list, tuple)):
+            return [
+                self.encode(p, keep_stages=keep_stages, progress=progress, **changes) for p in photo
+            ]
+        photo = as_photo(photo)
+        preset = self.preset.replace(**changes)
+        image = _working_size(photo.image, preset)
+        with self._autocast():
+            spliced, mean_over = splice(
+                self.encoders, image, preset, batch=self._batch, progress=progress
+            )
+            view = look(self.encoders, image, preset)
+        pooled = trident.aggregate(view.correlation, spliced, view.grid)
+        features = F.normalize(self.encoders.clip.embed(pooled), dim=-1)
+        stages = {"spliced": spliced, "correlation": view.correlation} if keep_stages else {}
+        view = SamView(view.embedding, None, view.grid, view.input_size, view.photo_size)
+        return Scene(photo, image.shape[:2], features, view, preset, self, mean_over, stages)
+
+    @property
+    def _batch(self) -> int:
+        return self.window_batch or (32 if self.encoders.device.type == "cuda" else 4)
+
+    def _autocast(self):
+        dtype = PRECISIONS[self.precision]
+        if dtype is None:
+            return nullcontext()
+        return torch.autocast(self.encoders.device.type, dtype)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One photo, encoded; knows no words yet.
+
+    photo : the photo
+    working_size : (height, width) in px at which it was looked at
+    features : float32 [n, embed_dim], unit length, on SAM's grid, row-major
+    view : what refinement needs of SAM (embedding, sizes)
+    preset : the parameters that were used
+    model : the `Segmenter` that encoded it
+    similarity_mean : ``"photo"`` or ``"window"``, what the mean ran over
+    stages : spliced map and correlation, where asked for
+    """
+
+    photo: Photo
+    working_size: tuple[int, int]
+    features: Tensor
+    view: SamView
+    preset: Preset
+    model: Segmenter
+    similarity_mean: str
+    stages: dict[str, Tensor] = field(default_factory=dict)
+
+    def segment(
+        self,
+        names: Sequence[str] | Mapping[str, str | Sequence[str]],
+        *,
+        refine: bool = False,
+        open_vocabulary: bool = False,
+        templates: str | Sequence[str] = "imagenet80",
+        progress: bool = True,
+        **changes,
+    ) -> Segmentation:
+        """Label every pixel with one of the names.
+
+        Parameters
+        ----------
+        names : minerals (English or Russian names, symbols, aliases), or a mapping of a class to
+            its word or words (synonyms)
+        refine : sharpen the borders with SAM's decoder
+        open_vocabulary : take unknown names as free text instead of refusing them
+        templates : prompt templates, see `mineral_utils.encoders.TEMPLATES`
+        **changes : parameters of the preset for this call, e.g. ``prob_thd=0.3``
+
+        Returns
+        -------
+        Segmentation
+
+        Raises
+        ------
+        mineral_utils.minerals.UnknownMineral
+            An unknown name; the message offers the nearest ones.
+        ValueError
+            No names, an empty or repeated one, more than 254.
+        """
+        queries = vocabulary().queries(names, open_vocabulary=open_vocabulary)
+        words = [word for query in queries for word in query.words]
+        owner = torch.tensor([i for i, query in enumerate(queries) for _ in query.words])
+        text = self.model.encoders.text
+        if text is None:
+            raise ValueError("this model has no text tower; load it with load_model(...)")
+        result = self.compare(
+            text.embed(words, templates), owner, [query.name for query in queries], **changes
+        )
+        return result.refine(self, progress=progress) if refine else result
+
+    def compare(
+        self, queries: Tensor, owner: Tensor, names: Sequence[str], **changes
+    ) -> Segmentation:
+        """Like `segment`, with ready unit vectors [Q, embed_dim]; `owner` [Q] gives the class of
+        each."""
+        preset = self.preset.replace(**changes)
+        cosine = trident.classify(self.features, queries.to(self.features), self.view.grid)
+        return Segmentation(
+            cosine=cosine.cpu(),
+            owner=owner.cpu(),
+            names=tuple(names),
+            size=self.photo.image.shape[:2],
+            preset=preset,
+            um_per_px=self.photo.um_per_px,
+        )
+
+    def similarity(
+        self, name: str, *, open_vocabulary: bool = False, templates="imagenet80"
+    ) -> np.ndarray:
+        """Cosine of every cell with one mineral, float32 [rows, columns] in [-1, 1]."""
+        result = self.segment([name], open_vocabulary=open_vocabulary, templates=templates)
+        return result.cosine.amax(-1).numpy()
+
+
+def _working_size(image: np.ndarray, preset: Preset) -> np.ndarray:
+    """The photo scaled down to the preset's long and short side, never up."""
+    target = max(image.shape[:2])
+    if preset.long_side:
+        target = min(target, preset.long_side)
+    if preset.short_side:
+        target = min(target, round(preset.short_side * max(image.shape[:2]) / min(image.shape[:2])))
+    if target == max(image.shape[:2]):
+        return image
+    return resize_long_side(image, target)[0]

@@ -1,0 +1,30 @@
+"""Every picture of the suite: photos, mineral maps, similarities, windows, prompts, saved figures.
+
+Helpers take an image (uint8 [H, W, 3] RGB, or a ``Photo``, whose scale is then known) and an
+``ax``, and return the axes, whose coordinates are pixels of the image, x to the right and y down::
+
+    ax = show_segmentation(photo, result.labels, result.names)
+    save_figure(ax.figure, "figures/fig01.png", alt="...", caption="...", credit="...")
+
+A mineral is told by colour *and* hatch and named in the legend, never by colour alone.
+"""
+
+from __future__ import annotations
+
+from .canvas import scale_bar, show_photo
+from .figures import save_figure, save_picture
+from .maps import mineral_table, overlay, show_segmentation
+from .steps import show_prompts, show_similarity, show_windows
+
+__all__ = [
+    "mineral_table",
+    "overlay",
+    "save_figure",
+    "save_picture",
+    "scale_bar",
+    "show_photo",
+    "show_prompts",
+    "show_segmentation",
+    "show_similarity",
+    "show_windows",
+]

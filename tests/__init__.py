@@ -1,0 +1,1 @@
+"""Tests, known answers and the bench of ``mineral_utils``."""

@@ -1,0 +1,82 @@
+"""``python -m tests.bench [CASE…]``: times, floors and memory of full-size models.
+
+Random weights, preset ``script336``. Every case runs in a process of its own; the table is printed
+and written to ``runs/bench/bench.json``, one object a case.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from tqdm.auto import tqdm
+
+from mineral_utils.run import record, write_json
+
+from .case import SIZES
+
+OUT = Path("runs/bench/bench.json")
+COLUMNS = (
+    ("total_s", "total s", "{:.1f}"),
+    ("floor_s", "floor s", "{:.1f}"),
+    ("times_floor", "x floor", "{:.2f}"),
+    ("gflops_rate", "GFLOP/s", "{:.0f}"),
+    ("rate_spread", "spread", "{:.0%}"),
+    ("ask_again_s", "ask again s", "{:.3f}"),
+    ("requery_over_encode", "/ encode", "{:.5f}"),
+    ("new_name_s", "new name s", "{:.2f}"),
+    ("refine_s_per_prompt", "refine s/prompt", "{:.3f}"),
+    ("estimated_total_s", "estimate s", "{:.0f}"),
+    ("peak_gb", "peak GB", "{:.2f}"),
+)
+
+
+def cases() -> list[str]:
+    """The sizes, and two real photos where ``LUMENSTONE_DIR`` is set."""
+    folder = os.environ.get("LUMENSTONE_DIR")
+    photos = []
+    if folder:
+        for subset in ("S1_v1", "S2_v1"):
+            found = sorted(Path(folder).glob(f"{subset}/imgs/train/*.jpg"))
+            photos += [path.relative_to(folder).as_posix() for path in found[:1]]
+    return [*SIZES, *photos]
+
+
+def table(rows: dict[str, dict]) -> str:
+    """The rows as text, an em dash where a case has no such number."""
+    width = max(map(len, [*rows, "case"]))
+    lines = ["case".ljust(width) + "".join(title.rjust(17) for _, title, _ in COLUMNS)]
+    for name, row in rows.items():
+        cells = (form.format(row[key]) if key in row else "—" for key, _, form in COLUMNS)
+        lines.append(name.ljust(width) + "".join(cell.rjust(17) for cell in cells))
+    return "\n".join(lines)
+
+
+def main(wanted: list[str]) -> int:
+    rows: dict[str, dict] = {}
+    for name in tqdm(wanted or cases(), desc="bench"):
+        done = subprocess.run(
+            [sys.executable, "-m", "tests.bench.case", name], capture_output=True, text=True
+        )
+        if done.returncode:
+            print(done.stderr, file=sys.stderr)
+            return done.returncode
+        rows[name] = json.loads(done.stdout.strip().splitlines()[-1])
+    if torch.cuda.is_available():
+        from .cuda import measure_cuda
+
+        rows["cuda"] = measure_cuda()
+    else:
+        print("cuda: skipped, no CUDA device here")
+    print(table(rows))
+    before = json.loads(OUT.read_text()) if wanted and OUT.exists() else {}
+    write_json(OUT, {**before, **rows, "record": record(settings={"preset": "script336"})})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
