@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from .vit import CPU, freeze
 
-# tiles of global attention: 2 heads x 4 x 64 queries x 4096 keys are 8 MB of float32
-QUERY_ROWS, QUERY_HEADS = 4, 2
+# tiles of attention, grid rows x heads: on a CPU 4 x 64 queries x 2 heads x 4096 keys are 8 MB of
+# float32 and stay in cache; a GPU wants few large steps
+CPU_TILE, GPU_TILE = (4, 2), (16, 64)
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class _Correlation:
         part = part[:, :kept, :columns, :rows, :columns]
         total = self.rows[span].view(part.shape[1:])
         for head, weights in enumerate(part, start=heads.start):
-            total.addcmul_(weights, self.similar[head].view(total.shape))
+            total.addcmul_(weights.to(total.dtype), self.similar[head].view(total.shape))
 
     def finish(self) -> None:
         self.rows /= len(self.unit)  # the mean over heads, then rows that sum to 1
@@ -149,12 +150,13 @@ def _block(block: nn.Module, tokens: Tensor, gather: _Correlation | None = None)
     normed = block.norm1(tokens)
     if block.window_size > 0:
         windows, padded = window_partition(normed, block.window_size)
-        attended = _attend(block.attn, windows, block.window_size, block.attn.num_heads)
+        tile = (block.window_size, block.attn.num_heads if tokens.is_cpu else len(windows) * 64)
+        attended = _attend(block.attn, windows, tile)
         attended = window_unpartition(
             attended, block.window_size, padded, (tokens.shape[1], tokens.shape[2])
         )
     else:
-        attended = _attend(block.attn, normed, QUERY_ROWS, QUERY_HEADS, gather)
+        attended = _attend(block.attn, normed, CPU_TILE if tokens.is_cpu else GPU_TILE, gather)
     tokens = tokens + attended
     return tokens + block.mlp(block.norm2(tokens))
 
@@ -185,15 +187,15 @@ def _relative(attention: nn.Module, query: Tensor, size: tuple[int, int]) -> tup
 def _attend(
     attention: nn.Module,
     tokens: Tensor,
-    rows: int,
-    heads: int,
+    tile: tuple[int, int],
     gather: _Correlation | None = None,
 ) -> Tensor:
-    """Attention over grids [B, H, W, D], a tile of `heads` times `rows` grid rows at a time.
+    """Attention over grids [B, H, W, D], a tile of grid rows times heads at a time.
 
     Scores are made and summed in the order of the stock encoder, so that even the last bit agrees
     with it on one machine: the correlation's hard threshold would turn it into a visible change.
     """
+    rows, heads = tile
     batch, height, width, dim = tokens.shape
     query, key, value = _heads(attention, tokens)
     if gather is not None:

@@ -72,9 +72,9 @@ class ClipText:
 
     @property
     def hash(self) -> str:
-        """SHA-256 over the names, shapes and bytes of the tower's weights."""
+        """SHA-256 over the tower's modules and the names, shapes and bytes of its weights."""
         if self._hash is None:
-            digest = hashlib.sha256()
+            digest = hashlib.sha256(str(self.parts).encode())  # activations have no weights
             tensors = dict(self.parts.state_dict(), positions=self.positions)
             if isinstance(self.projection, Tensor):
                 tensors["projection"] = self.projection
@@ -102,34 +102,40 @@ class ClipText:
             Unknown template set, or a template without ``{}``.
         """
         forms = _templates(templates)
-        rows = []
-        for word in words:
-            key = (word, forms)
-            if key not in self._memory:
-                self._memory[key] = self._recall(key)
-            rows.append(self._memory[key])
-        return torch.stack(rows).to(self.device)
+        missing = [word for word in dict.fromkeys(words) if not self._recall(word, forms)]
+        for start in range(0, len(missing), 16):  # 16 names make up to 1280 prompts at a time
+            some = missing[start : start + 16]
+            texts = [form.format(word) for word in some for form in forms]
+            features = F.normalize(self.encode(texts), dim=-1).unflatten(0, (len(some), -1))
+            for word, feature in zip(some, F.normalize(features.mean(1), dim=-1), strict=True):
+                self._remember(word, forms, feature.cpu().clone())
+        return torch.stack([self._memory[word, forms] for word in words]).to(self.device)
 
-    def _recall(self, key: tuple[str, tuple[str, ...]]) -> Tensor:
-        """From disk, or computed and then written there."""
+    def _path(self, word: str, forms: tuple[str, ...]) -> Path:
+        name = hashlib.sha256("\0".join([word, *forms]).encode()).hexdigest()[:32]
+        return cache_dir() / "text" / self.hash[:32] / f"{name}.npy"
+
+    def _recall(self, word: str, forms: tuple[str, ...]) -> bool:
+        """Whether the word is in memory, or was found on disk and is now."""
+        if (word, forms) in self._memory:
+            return True
         if not self.remember:
-            return self._average(*key)
-        name = hashlib.sha256("\0".join([key[0], *key[1]]).encode()).hexdigest()[:32]
-        path = cache_dir() / "text" / self.hash[:32] / f"{name}.npy"
+            return False
         try:
-            return torch.from_numpy(np.load(path, allow_pickle=False))
+            feature = torch.from_numpy(np.load(self._path(word, forms), allow_pickle=False))
         except (OSError, ValueError, EOFError):
-            feature = self._average(*key)  # absent, or torn by a crash: make it anew
+            return False  # absent, or torn by a crash: it is made anew
+        self._memory[word, forms] = feature
+        return True
+
+    def _remember(self, word: str, forms: tuple[str, ...], feature: Tensor) -> None:
+        self._memory[word, forms] = feature
+        if not self.remember:
+            return
         try:
-            _write(path, feature.numpy())
+            _write(self._path(word, forms), feature.numpy())
         except OSError:
             self.remember = False  # a full or read-only disk must not stop a lesson
-        return feature
-
-    @torch.inference_mode()
-    def _average(self, word: str, forms: tuple[str, ...]) -> Tensor:
-        features = self.encode([form.format(word) for form in forms])
-        return F.normalize(F.normalize(features, dim=-1).mean(0), dim=-1).cpu().clone()
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> Tensor:

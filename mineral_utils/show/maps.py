@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 FIGURE_SPACE = "\u2007"  # as wide as a digit
 UNKNOWN = 255  # the label of a pixel that no mineral claims
+_LEGEND_NAMES = 24  # longer lists are cut: the sidecar has them all
 _TRACED_PX = 800  # outlines are traced on this long side: finer than their line width
 _WIDE = 2.2  # from this width-to-height ratio on the legend goes below the picture
 
@@ -220,9 +221,16 @@ def _legend_entries(
         look = {"facecolor": tone, "edgecolor": ink_on(tone), "hatch": hatch}
         frame = [withStroke(linewidth=2, foreground="black")]
         handles.append(Patch(label=label, linewidth=0.5, path_effects=frame, **look))
+    if len(handles) > _LEGEND_NAMES:
+        more = f"and {len(handles) - _LEGEND_NAMES} more"
+        handles = handles[:_LEGEND_NAMES]
+        handles.append(Patch(facecolor="none", edgecolor="none", label=more))
     missing = [name for code, name in enumerate(names) if not counts[code]]
     if missing:
-        text = textwrap.fill("not found: " + ", ".join(missing), 30)
+        told = ", ".join(missing[:_LEGEND_NAMES])
+        if len(missing) > _LEGEND_NAMES:
+            told += f" and {len(missing) - _LEGEND_NAMES} more"
+        text = textwrap.fill(f"not found: {told}", 30)
         handles.append(Patch(facecolor="none", edgecolor="none", label=text))
     return handles
 
