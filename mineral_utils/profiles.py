@@ -55,6 +55,9 @@ class Preset:
         batched_mask_prompt : the original hands the mask prompt over without a batch axis, and the
             prompt encoder's normalisation then runs along image rows instead of channels. False
             keeps the original's numbers, True does what SAM was trained with.
+
+    Two switches of the original are not offered: PAMR smoothing (0 steps in all its
+    configurations) and Cityscapes' SAM view in two halves.
     """
 
     name: str = "script336"

@@ -16,7 +16,6 @@ import copy
 import json
 import os
 import sys
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +25,7 @@ if "torch" not in sys.modules:  # the kernels that `tests.golden` asks for
     os.environ.setdefault("MKL_CBWR", "AVX2")
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 from scipy import ndimage
@@ -33,10 +33,10 @@ from segment_anything import SamPredictor
 from segment_anything.modeling.image_encoder import add_decomposed_rel_pos
 from torch import Tensor
 
-from mineral_utils.encoders import Encoders, load_encoders
+from mineral_utils.encoders import Encoders
 from mineral_utils.example import draw_grains
 from mineral_utils.profiles import Preset, load_profile
-from mineral_utils.segmenter import Segmenter
+from mineral_utils.segmenter import Segmenter, load_model
 
 from .golden import PARAMETERS
 
@@ -44,31 +44,25 @@ PATCH = 16
 SMALL = Path(__file__).parent / "data" / "small.yaml"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """For modules of tests on small arrays: there, threads wait for each other longer than they
+    work, and on a busy machine many times longer."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @cache
 def small_model() -> Segmenter:
     """The small models in a segmenter, built once a session; nothing may change them."""
-    profile = load_profile(SMALL)
-    return Segmenter(load_encoders(profile), profile.preset, profile.name)
+    return load_model(SMALL, device="cpu")
 
 
 def small_picture(size: tuple[int, int] = (240, 352)) -> np.ndarray:
     """Drawn grains, uint8 [H, W, 3]."""
-    return draw_grains(size=size, seed=4)[0].image
-
-
-@dataclass
-class Answer:
-    """What one picture gives. windows [n, 4] in patches; window_feats [h * w, n, width]; clip
-    [1, n, embed_dim] before normalisation; logits [Q, H, W], cosines; coarse, refined [H, W]."""
-
-    windows: np.ndarray
-    sam_hw: tuple[int, int]
-    window_feats: Tensor
-    clip: Tensor
-    logits: Tensor
-    coarse: Tensor
-    refined: Tensor
-    accepted_scores: Tensor
+    return draw_grains(size=size, seed=7)[0].image
 
 
 class Original:
@@ -83,8 +77,12 @@ class Original:
     @torch.no_grad()
     def __call__(
         self, image: np.ndarray, queries: Tensor, on_disk: np.ndarray | None = None
-    ) -> Answer:
+    ) -> dict[str, Tensor]:
         """Segment a picture uint8 [H, W, 3] by unit queries [Q, D].
+
+        Gives ``windows`` [n, 4] in patches, ``window_feats`` [h * w, n, width], ``sam_hw``,
+        ``clip`` [1, n, D] before normalisation, ``logits`` [Q, H, W] (cosines), ``coarse`` and
+        ``refined`` [H, W], ``accepted_scores`` [m, 1].
 
         FAULT: SAM looks at `on_disk`, the picture in the file, whatever was done to the image.
         """
@@ -106,18 +104,18 @@ class Original:
         best, coarse = probability.max(0)
         coarse = torch.where(best < self.p.prob_thd, 0, coarse)
         refined, scores = self.refine(predictor, coarse, probability)
-        return Answer(
-            boxes,
-            grid,
-            features.transpose(0, 1),
-            embedded[None],
-            logits[0],
-            coarse,
-            refined,
-            scores,
-        )
+        return {
+            "windows": torch.tensor(boxes),
+            "window_feats": features.transpose(0, 1),
+            "sam_hw": torch.tensor(grid),
+            "clip": embedded[None],
+            "logits": logits[0],
+            "coarse": coarse,
+            "refined": refined,
+            "accepted_scores": scores,
+        }
 
-    def cut_windows(self, image: np.ndarray) -> tuple[Tensor, np.ndarray]:
+    def cut_windows(self, image: np.ndarray) -> tuple[Tensor, list[tuple]]:
         """All windows [n, 3, h, w] in [0, 1], and where they belong, in patches."""
         (height, width), crop, stride = image.shape[:2], self.p.crop, self.p.stride
         assert height % PATCH == width % PATCH == 0, "only sides that are multiples of 16 px"
@@ -133,7 +131,7 @@ class Original:
                 pad = (across // 2, across - across // 2, down // 2, down - down // 2)
                 cut.append(F.pad(window, pad))
                 boxes.append((y1 // PATCH, x1 // PATCH, y2 // PATCH, x2 // PATCH))
-        return torch.stack(cut), np.array(boxes)
+        return torch.stack(cut), boxes
 
     def dino_tokens(self, pixels: Tensor) -> Tensor:
         # FAULT: a hook on every call, never removed, its output never read
@@ -195,7 +193,7 @@ class Original:
         attention = attention[:, :rows, :columns, :rows, :columns].flatten(3).flatten(1, 2)
         v = F.normalize(v.unflatten(1, size)[:, :rows, :columns].flatten(1, 2), dim=-1)
         cosine = v @ v.transpose(1, 2)
-        threshold = self.p.cos_fac * cosine.mean(-1).mean(0)
+        threshold = self.p.cos_fac * cosine.mean(0).mean(-1)
         if not self.p.refine_neg_cos:
             threshold[threshold < 0] = 0.6
         alike = cosine > threshold.clamp(max=0.9)[None, :, None]
@@ -262,10 +260,10 @@ def embed_patches(pixels: Tensor, conv: torch.nn.Conv2d, cls: Tensor, table: Ten
     return tokens + torch.cat([table[:1], native[0].flatten(1).T])
 
 
-def splice(features: Tensor, boxes: np.ndarray, grid: tuple[int, int]) -> Tensor:
+def splice(features: Tensor, boxes: list[tuple], grid: tuple[int, int]) -> Tensor:
     """Windows [n, h * w, D] averaged into a map [D, rows, columns]."""
     total, count = torch.zeros(features.shape[-1], *grid), torch.zeros(grid)
-    for feature, (y1, x1, y2, x2) in zip(features, boxes.tolist(), strict=True):
+    for feature, (y1, x1, y2, x2) in zip(features, boxes, strict=True):
         total[:, y1:y2, x1:x2] += feature.T.reshape(-1, y2 - y1, x2 - x1)
         count[y1:y2, x1:x2] += 1
     return total / count
@@ -302,43 +300,32 @@ def main(path: str) -> None:
             {key: torch.from_numpy(weights[f"{name}/{key}"]) for key in module.state_dict()}
         )
     # queries that part the picture: its own features, across to what they have in common
-    features = F.normalize(original(image, torch.eye(16)).clip[0], dim=-1)
+    features = F.normalize(original(image, torch.eye(16))["clip"][0], dim=-1)
     common = F.normalize(features.mean(0), dim=0)
     across = features - (features @ common)[:, None] * common
     queries = F.normalize(across[[20, 44, 90, 140]], dim=-1)
     answer = original(image, queries)
+    answer["window_feats"] = answer["window_feats"][::4, :6]
+    answer["logits"] = answer["logits"][:, ::4, ::4]
+    for key in ("coarse", "refined"):
+        answer[key] = answer[key].byte()
     profile = load_profile(SMALL)
-    vision, dino = profile.clip.architecture["vision_cfg"], profile.dino.architecture
+    clip, dino = profile.clip.architecture, profile.dino.architecture
+    vision = clip["vision_cfg"]
     config = {
         "clip": {
             "width": vision["width"],
             "layers": vision["layers"],
             "heads": vision["width"] // vision["head_width"],
-            "embed_dim": profile.clip.architecture["embed_dim"],
+            "embed_dim": clip["embed_dim"],
         },
-        "dino": {
-            "width": dino["embed_dim"],
-            "layers": dino["depth"],
-            "heads": dino["num_heads"],
-        },
+        "dino": {"width": dino["embed_dim"], "layers": dino["depth"], "heads": dino["num_heads"]},
         "sam": profile.sam.architecture,
         "K": len(queries),
         **{key: getattr(model.preset, key) for key in PARAMETERS},
     }
     np.savez_compressed(
-        path,
-        config=json.dumps(config),
-        image=image,
-        queries=queries.numpy(),
-        windows=answer.windows,
-        sam_hw=np.array(answer.sam_hw),
-        window_feats=answer.window_feats[::4, :6].numpy(),
-        clip=answer.clip.numpy(),
-        logits=answer.logits[:, ::4, ::4].numpy(),
-        coarse=answer.coarse.numpy().astype(np.uint8),
-        refined=answer.refined.numpy().astype(np.uint8),
-        accepted_scores=answer.accepted_scores.numpy(),
-        **weights,
+        path, config=json.dumps(config), image=image, queries=queries, **answer, **weights
     )
 
 

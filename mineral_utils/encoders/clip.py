@@ -62,7 +62,8 @@ class ClipVisual:
         tokens = tower.ln_pre(tokens + position_table(tower.positional_embedding, grid))
         *blocks, last = tower.transformer.resblocks
         for block in blocks:
-            tokens = block(tokens)
+            tokens = tokens + block.ls_1(_self_attention(block.attn, block.ln_1(tokens)))
+            tokens = tokens + block.ls_2(block.mlp(block.ln_2(tokens)))
         return project_values(last.attn, last.ln_1(tokens[:, 1:]))
 
     def project_out(self, attended: Tensor) -> Tensor:
@@ -73,6 +74,18 @@ class ClipVisual:
     def embed(self, features: Tensor) -> Tensor:
         """Final LayerNorm and projection: [..., width] to [..., embed_dim], not normalised."""
         return self.visual.ln_post(features) @ self.visual.proj
+
+
+def _self_attention(attention: nn.Module, tokens: Tensor) -> Tensor:
+    """[B, n, D] to [B, n, D]. ``nn.MultiheadAttention`` has a path of its own for evaluation,
+    slower on a CPU than the fused kernel that is asked for here."""
+    if not isinstance(attention, nn.MultiheadAttention):
+        return attention(tokens, tokens, tokens, need_weights=False)[0]
+    batch, n, width = tokens.shape
+    qkv = F.linear(tokens, attention.in_proj_weight, attention.in_proj_bias)
+    heads = qkv.view(batch, n, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+    attended = F.scaled_dot_product_attention(*heads.unbind(0))
+    return attention.out_proj(attended.transpose(1, 2).reshape(batch, n, width))
 
 
 def project_values(attention: nn.Module, tokens: Tensor) -> Tensor:

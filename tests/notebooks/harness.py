@@ -246,7 +246,7 @@ def sealed_environment() -> Iterator[None]:
         os.environ.pop(variable, None)
     try:
         with tempfile.TemporaryDirectory() as empty:
-            os.environ["MINERAL_CACHE"] = empty
+            os.environ["MINERAL_CACHE"] = str(Path(empty, "cache"))
             yield
     finally:
         os.environ.clear()
