@@ -65,6 +65,15 @@ def small_picture(size: tuple[int, int] = (240, 352)) -> np.ndarray:
     return draw_grains(size=size, seed=7)[0].image
 
 
+def parting_queries(features: Tensor) -> Tensor:
+    """Four unit vectors that part `small_picture` into four classes: some of its own features
+    [160, D], across to what all have in common."""
+    features = F.normalize(features, dim=-1)
+    common = F.normalize(features.mean(0), dim=0)
+    across = features - (features @ common)[:, None] * common
+    return F.normalize(across[[20, 44, 90, 140]], dim=-1)
+
+
 class Original:
     """The three models and one way of looking, on copies of the modules."""
 
@@ -299,11 +308,7 @@ def main(path: str) -> None:
         module.load_state_dict(
             {key: torch.from_numpy(weights[f"{name}/{key}"]) for key in module.state_dict()}
         )
-    # queries that part the picture: its own features, across to what they have in common
-    features = F.normalize(original(image, torch.eye(16))["clip"][0], dim=-1)
-    common = F.normalize(features.mean(0), dim=0)
-    across = features - (features @ common)[:, None] * common
-    queries = F.normalize(across[[20, 44, 90, 140]], dim=-1)
+    queries = parting_queries(original(image, torch.eye(16))["clip"][0])
     answer = original(image, queries)
     answer["window_feats"] = answer["window_feats"][::4, :6]
     answer["logits"] = answer["logits"][:, ::4, ::4]

@@ -14,7 +14,7 @@ import torch
 
 from mineral_utils.trident import round_up
 
-from . import golden
+from . import golden, reference
 from .reference import PATCH, Original, one_thread  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,6 +102,19 @@ def test_our_known_answer_asks_for_something():
         assert len(shares) == 4 and shares.min() > 0.04
         assert (archive["coarse"] != archive["refined"]).mean() > 0.1
         assert len(archive["windows"]) == 12 and len(archive["accepted_scores"]) > 3
+
+
+def test_our_known_answer_is_what_the_plain_restatement_makes(tmp_path):
+    """``python -m tests.reference tests/data/trident_small.npz`` writes it anew."""
+    (path,) = OURS
+    reference.main(str(tmp_path / "new.npz"))
+    with np.load(path) as archive, np.load(tmp_path / "new.npz") as made:
+        assert archive.files == made.files and str(archive["config"]) == str(made["config"])
+        for key in ("image", "windows", "sam_hw", *(k for k in archive.files if "/" in k)):
+            assert (archive[key] == made[key]).all(), key
+        for key in ("queries", "window_feats", "clip", "logits"):  # here with any kernels
+            assert np.median(np.abs(archive[key] - made[key])) < 1e-5, key
+        assert (archive["refined"] == made["refined"]).mean() > 0.999
 
 
 def test_the_originals_known_answers(golden_dir):

@@ -15,7 +15,13 @@ from mineral_utils import refine, trident
 from mineral_utils.segmentation import Segmentation
 from mineral_utils.segmenter import Scene
 
-from .reference import Original, one_thread, small_model, small_picture  # noqa: F401
+from .reference import (  # noqa: F401
+    Original,
+    one_thread,
+    parting_queries,
+    small_model,
+    small_picture,
+)
 
 
 def _labels(text: str) -> np.ndarray:
@@ -165,11 +171,7 @@ def scene() -> Scene:
 
 @pytest.fixture(scope="module")
 def queries(scene) -> torch.Tensor:
-    """Four unit vectors that part the picture into four classes."""
-    features = scene.features
-    common = F.normalize(features.mean(0), dim=0)
-    across = features - (features @ common)[:, None] * common
-    return F.normalize(across[[20, 44, 90, 140]], dim=-1)
+    return parting_queries(scene.features)
 
 
 def _asked(scene: Scene, queries: torch.Tensor, **changes) -> Segmentation:

@@ -75,6 +75,7 @@ def measure(image: np.ndarray, model: Segmenter, *, stages: bool = True) -> dict
     rates.append(product_rate())
     glue_s, _ = timed(lambda: _glue(encoders, view, spliced))
     rate = sorted(rates)[1]
+    view = spliced = None  # a user's scene does not hold them
     names = list(vocabulary().paper_names)
     encode_s = windows_s + sam_s + glue_s
     scene = model.encode(image, progress=False) if stages else None
