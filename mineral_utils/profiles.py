@@ -159,8 +159,12 @@ def load_profile(profile: str | Path | Profile = "demo") -> Profile:
             f"no profile {str(profile)!r}; shipped are {', '.join(names)}, "
             "your own is given as the path of a .yaml file"
         )
-    row = yaml.safe_load(path.read_text(encoding="utf-8"))
     where = f"profile {path.name}"
+    try:
+        row = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        place = " ".join(str(error).split())
+        raise ValueError(f"{where} is no YAML ({place}); see mineral_utils/profiles") from error
     if not isinstance(row, dict):
         raise ValueError(f"{where} holds no table of keys; see mineral_utils/profiles/demo.yaml")
     row.setdefault("name", path.stem)
@@ -169,14 +173,29 @@ def load_profile(profile: str | Path | Profile = "demo") -> Profile:
     if missing:
         raise ValueError(f"{where} names no {' and no '.join(missing)}; all three are needed")
     for key in ("clip", "dino", "sam"):
+        if not isinstance(row[key], dict) or "architecture" not in row[key]:
+            raise ValueError(
+                f"{where}, {key}: {row[key]!r} names no architecture; "
+                "write {architecture: …, weights: …}"
+            )
         _check_keys(row[key], ModelSpec, f"{where}, {key}")
         row[key] = ModelSpec(**row[key])
     if "preset" in row:
-        chosen = row["preset"]
-        changes = {} if isinstance(chosen, str) else dict(chosen)
-        name = chosen if isinstance(chosen, str) else changes.pop("name", "script336")
-        row["preset"] = load_preset(name, **changes)
+        row["preset"] = _own_preset(row["preset"], where)
     return Profile(**row)
+
+
+def _own_preset(chosen: str | dict, where: str) -> Preset:
+    """A preset by name, or a shipped one (key ``name``) with single parameters changed."""
+    if isinstance(chosen, str):
+        return load_preset(chosen)
+    if not isinstance(chosen, dict):
+        raise ValueError(
+            f"{where}, preset: {chosen!r} is neither a name nor a table; "
+            "write preset: w224, or preset: {name: w224, stride: 56}"
+        )
+    changes = dict(chosen)
+    return load_preset(changes.pop("name", "script336"), **changes)
 
 
 @cache

@@ -104,10 +104,12 @@ class Segmentation:
 
     def probability_map(self, index: int) -> Tensor:
         """One class's probability for every pixel, float32 [H, W]."""
-        out = torch.empty(self.size)
-        for rows in trident.strips(*self.size, len(self.owner)):
-            out[rows] = self._strip(rows)[..., index]
-        return out
+        chosen = self.owner == index
+        return trident.class_probability(self.cosine, chosen, self._best, self.preset.logit_scale)
+
+    @cached_property
+    def _best(self) -> tuple[Tensor, Tensor]:
+        return trident.best_share(self.cosine, self.size, self.preset.logit_scale)
 
     def refine(self, scene: Scene, *, unknown: int = UNKNOWN, progress: bool = True):
         """The same segmentation with borders sharpened by SAM's decoder.

@@ -258,10 +258,39 @@ def probabilities(cosine: Tensor, owner: Tensor, classes: int, logit_scale: floa
     float32 [..., classes] in [0, 1]
     """
     share = (cosine * logit_scale).softmax(-1)
-    if len(owner) == classes:
+    if owner.tolist() == list(range(classes)):
         return share
     best = share.new_zeros(*share.shape[:-1], classes)
     return best.scatter_reduce(-1, owner.expand_as(share), share, "amax")
+
+
+def best_share(
+    cosine: Tensor, size: tuple[int, int], logit_scale: float = 40
+) -> tuple[Tensor, Tensor]:
+    """Largest logit and its softmax probability at every pixel, each float32 [H, W].
+
+    With these two, `class_probability` needs no other class. Where a class is the best its
+    probability comes out exactly as the softmax gives it: SAM's points lie where it is largest,
+    and a last bit would move them about on a plateau.
+    """
+    top, share = (torch.empty(size, device=cosine.device) for _ in range(2))
+    for rows in strips(*size, cosine.shape[-1]):
+        logits = upsample_rows(cosine, size, rows) * logit_scale
+        top[rows] = logits.amax(-1)
+        share[rows] = logits.softmax(-1).amax(-1)
+    return top, share
+
+
+def class_probability(
+    cosine: Tensor, chosen: Tensor, best: tuple[Tensor, Tensor], logit_scale: float = 40
+) -> Tensor:
+    """Probability of one class at every pixel, float32 [H, W].
+
+    cosine [h, w, Q]; chosen bool [Q], the class's queries; best as from `best_share`.
+    """
+    top, share = best
+    own = upsample_rows(cosine[..., chosen], top.shape, slice(None)).amax(-1)
+    return own.mul_(logit_scale).sub_(top).exp_().mul_(share)
 
 
 def label_rows(
@@ -278,7 +307,7 @@ def label_rows(
     """Labels of some rows of the picture, uint8 [rows, W]: the most probable class; `unknown`
     where it is less probable than `prob_thd`."""
     strip = upsample_rows(cosine, size, rows)
-    if prob_thd <= 0 and len(owner) == classes:
-        return strip.argmax(-1).to(torch.uint8)
+    if prob_thd <= 0:
+        return owner[strip.argmax(-1)].to(torch.uint8)  # the best query's class is the best class
     best, label = probabilities(strip, owner, classes, logit_scale).max(-1)
     return torch.where(best < prob_thd, unknown, label).to(torch.uint8)

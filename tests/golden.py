@@ -26,7 +26,7 @@ import numpy as np
 import torch
 
 from mineral_utils import trident
-from mineral_utils.dense import look, window_features
+from mineral_utils.dense import window_features
 from mineral_utils.encoders import (
     ClipVisual,
     Dino,
@@ -95,8 +95,8 @@ def check(path: Path) -> dict:
         found = torch.cat(seen).transpose(0, 1).numpy()[::4, :6]
         row["window_feats"] = float(np.abs(found - arrays["window_feats"]).max())
     if "clip" in arrays:
-        view = look(model.encoders, image, model.preset)
-        pooled = trident.aggregate(view.correlation, scene.stages["spliced"], view.grid)
+        stages = scene.stages
+        pooled = trident.aggregate(stages["correlation"], stages["spliced"], scene.view.grid)
         found = model.encoders.clip.embed(pooled).numpy()
         row["clip"] = float(np.abs(found - arrays["clip"][0]).max())
     queries = torch.from_numpy(arrays["queries"])

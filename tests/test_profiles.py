@@ -158,7 +158,6 @@ def test_a_missing_profile_is_answered_with_the_shipped_ones(tmp_path):
         load_profile(tmp_path / "lab.yaml")
 
 
-@pytest.mark.xfail(strict=True, reason="these come through as errors of YAML and dataclasses")
 @pytest.mark.parametrize(
     "text",
     [

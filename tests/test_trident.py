@@ -279,7 +279,6 @@ def test_synonyms_of_any_class_count_by_their_best(owner):
     assert found.tolist() == pytest.approx(expected)
 
 
-@pytest.mark.xfail(strict=True, reason="as many queries as classes are taken to be in order")
 def test_labels_of_queries_given_out_of_order():
     cosine = torch.eye(3)[None]  # three cells, each like one query
     owner = torch.tensor([2, 0, 1])
