@@ -105,11 +105,11 @@ class Segmentation:
     def probability_map(self, index: int) -> Tensor:
         """One class's probability for every pixel, float32 [H, W]."""
         chosen = self.owner == index
-        return trident.class_probability(self.cosine, chosen, self._best, self.preset.logit_scale)
+        return trident.class_probability(self.cosine, chosen, self._parts, self.preset.logit_scale)
 
     @cached_property
-    def _best(self) -> tuple[Tensor, Tensor]:
-        return trident.best_share(self.cosine, self.size, self.preset.logit_scale)
+    def _parts(self) -> tuple[Tensor, Tensor]:
+        return trident.softmax_parts(self.cosine, self.size, self.preset.logit_scale)
 
     def refine(self, scene: Scene, *, unknown: int = UNKNOWN, progress: bool = True):
         """The same segmentation with borders sharpened by SAM's decoder.

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -82,22 +83,11 @@ def bilinear_weights(n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray, np.
 
 
 def resize_map(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bilinear resize of a map [rows, columns, C] to [size, C], one axis after the other."""
-    for axis, n_out in enumerate(size):
-        if values.shape[axis] == n_out:
-            continue
-        lower, upper, weight = (
-            torch.from_numpy(x).to(values.device)
-            for x in bilinear_weights(values.shape[axis], n_out)
-        )
-        shape = [1, 1, 1]
-        shape[axis] = n_out
-        values = torch.lerp(
-            values.index_select(axis, lower),
-            values.index_select(axis, upper),
-            weight.to(values.dtype).view(shape),
-        )
-    return values
+    """Bilinear resize of a map [rows, columns, C] to [size, C] (pixel centres, no antialiasing)."""
+    if values.shape[:2] == tuple(size):
+        return values
+    planes = values.permute(2, 0, 1)[None]
+    return F.interpolate(planes, size, mode="bilinear")[0].permute(1, 2, 0)
 
 
 def cut_windows(image: np.ndarray, boxes: np.ndarray, size: tuple[int, int]) -> Tensor:
@@ -264,33 +254,42 @@ def probabilities(cosine: Tensor, owner: Tensor, classes: int, logit_scale: floa
     return best.scatter_reduce(-1, owner.expand_as(share), share, "amax")
 
 
-def best_share(
+def softmax_parts(
     cosine: Tensor, size: tuple[int, int], logit_scale: float = 40
 ) -> tuple[Tensor, Tensor]:
-    """Largest logit and its softmax probability at every pixel, each float32 [H, W].
+    """Largest logit, and the sum of exp(logit - largest), at every pixel: each float32 [H, W].
 
-    With these two, `class_probability` needs no other class. Where a class is the best its
-    probability comes out exactly as the softmax gives it: SAM's points lie where it is largest,
-    and a last bit would move them about on a plateau.
+    With these two, `class_probability` needs no other class. Sums run in the order of the
+    queries, as in a softmax over the first axis, and maps are resized by torch's own kernel: SAM's
+    points lie where a probability is largest, and a last bit would move them about on a plateau.
     """
-    top, share = (torch.empty(size, device=cosine.device) for _ in range(2))
-    for rows in strips(*size, cosine.shape[-1]):
-        logits = upsample_rows(cosine, size, rows) * logit_scale
-        top[rows] = logits.amax(-1)
-        share[rows] = logits.softmax(-1).amax(-1)
-    return top, share
+    top = torch.full(size, float("-inf"), device=cosine.device)
+    for query in cosine.unbind(-1):
+        torch.maximum(top, _logits(query, size, logit_scale), out=top)
+    total = torch.zeros(size, device=cosine.device)
+    for query in cosine.unbind(-1):
+        total += _logits(query, size, logit_scale).sub_(top).exp_()
+    return top, total
 
 
 def class_probability(
-    cosine: Tensor, chosen: Tensor, best: tuple[Tensor, Tensor], logit_scale: float = 40
+    cosine: Tensor, chosen: Tensor, parts: tuple[Tensor, Tensor], logit_scale: float = 40
 ) -> Tensor:
-    """Probability of one class at every pixel, float32 [H, W].
+    """Probability of one class at every pixel, float32 [H, W]: that of its best query.
 
-    cosine [h, w, Q]; chosen bool [Q], the class's queries; best as from `best_share`.
+    cosine [h, w, Q]; chosen bool [Q], the class's queries; parts as from `softmax_parts`.
     """
-    top, share = best
-    own = upsample_rows(cosine[..., chosen], top.shape, slice(None)).amax(-1)
-    return own.mul_(logit_scale).sub_(top).exp_().mul_(share)
+    top, total = parts
+    best = torch.zeros_like(top)
+    for query in cosine[..., chosen].unbind(-1):
+        share = _logits(query, top.shape, logit_scale).sub_(top).exp_().div_(total)
+        torch.maximum(best, share, out=best)
+    return best
+
+
+def _logits(query: Tensor, size: tuple[int, int], logit_scale: float) -> Tensor:
+    """One query's cosines [h, w] as logits at the picture's size."""
+    return F.interpolate(query[None, None], size, mode="bilinear")[0, 0].mul_(logit_scale)
 
 
 def label_rows(
