@@ -1,7 +1,8 @@
-"""``python -m tests.bench [CASE…]``: times, floors and memory of full-size models.
+"""``python -m tests.bench [--readme] [CASE…]``: times, floors and memory of full-size models.
 
 Random weights, preset ``script336``. Every case runs in a process of its own; the table is printed
-and written to ``runs/bench/bench.json``, one object a case.
+and written to ``runs/bench/bench.json``, one object a case; ``--readme`` only puts what stands
+there into README.md.
 """
 
 from __future__ import annotations
@@ -56,7 +57,44 @@ def table(rows: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
+README_COLUMNS = (
+    ("total_s", "encode + segment, s", "{:.1f}"),
+    ("floor_s", "floor, s", "{:.1f}"),
+    ("times_floor", "ratio", "{:.2f}"),
+    ("requery_over_encode", "ask again / encode", "{:.4f}"),
+    ("new_name_s", "new name, s", "{:.2f}"),
+    ("refine_s_per_prompt", "refine, s a prompt", "{:.3f}"),
+    ("estimated_total_s", "estimate, s", "{:.0f}"),
+    ("peak_gb", "peak, GB", "{:.2f}"),
+)
+
+
+def write_readme(path: Path = Path("README.md")) -> None:
+    """Put the numbers of the last bench between the marks in the README."""
+    found = json.loads(OUT.read_text(encoding="utf-8"))
+    machine = found.pop("record")
+    rows = {name: row for name, row in found.items() if name != "cuda"}
+    rate = sorted(row["gflops_rate"] for row in rows.values() if "gflops_rate" in row)
+    head = ["photo", *(title for _, title, _ in README_COLUMNS)]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for name, row in rows.items():
+        cells = (form.format(row[key]) if key in row else "—" for key, _, form in README_COLUMNS)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        f"`make bench` on {machine['cpu']}, {machine['cores']} cores, float32; matrix products run "
+        f"at {rate[0]:.0f} to {rate[-1]:.0f} GFLOP/s there.",
+    ]
+    before, rest = path.read_text(encoding="utf-8").split("<!-- bench:begin -->")
+    after = rest.split("<!-- bench:end -->")[1]
+    text = "\n".join([before + "<!-- bench:begin -->", *lines, "<!-- bench:end -->"]) + after
+    path.write_text(text, encoding="utf-8")
+
+
 def main(wanted: list[str]) -> int:
+    if wanted == ["--readme"]:
+        write_readme()
+        return 0
     rows: dict[str, dict] = {}
     for name in tqdm(wanted or cases(), desc="bench"):
         done = subprocess.run(
