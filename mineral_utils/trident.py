@@ -225,12 +225,15 @@ def upsample_rows(cosine: Tensor, size: tuple[int, int], rows: slice) -> Tensor:
 
     cosine [h, w, Q] to [rows, W, Q], bilinear; the same numbers as the whole map would have.
     """
-    lower, upper, weight = bilinear_weights(cosine.shape[0], size[0])
-    device = cosine.device
-    lower, upper = (torch.from_numpy(x[rows]).to(device) for x in (lower, upper))
-    weight = torch.from_numpy(weight[rows]).to(device)[:, None, None]
-    strip = torch.lerp(cosine.index_select(0, lower), cosine.index_select(0, upper), weight)
-    return resize_map(strip, (len(strip), size[1]))
+    for axis, (n_out, part) in enumerate(zip(size, (rows, slice(None)), strict=True)):
+        lower, upper, weight = (
+            torch.from_numpy(x[part]).to(cosine.device)
+            for x in bilinear_weights(cosine.shape[axis], n_out)
+        )
+        weight = weight.view(-1, 1, 1) if axis == 0 else weight.view(-1, 1)
+        below, above = cosine.index_select(axis, lower), cosine.index_select(axis, upper)
+        cosine = torch.lerp(below, above, weight)
+    return cosine
 
 
 def probabilities(cosine: Tensor, owner: Tensor, classes: int, logit_scale: float = 40) -> Tensor:

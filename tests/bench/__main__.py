@@ -57,6 +57,15 @@ def table(rows: dict[str, dict]) -> str:
     return "\n".join(lines)
 
 
+def estimate(rows: dict[str, dict]) -> None:
+    """Seconds for the megapixel cases from the windows a second of the 1024 x 768 case."""
+    sample = rows.get("1024x768")
+    for row in rows.values():
+        if "thin_encode_s" in row and sample:
+            per_window = sample["stages"]["windows_s"] / sample["windows"]
+            row["estimated_total_s"] = row["windows"] * per_window + sample["stages"]["sam_s"]
+
+
 README_COLUMNS = (
     ("total_s", "encode + segment, s", "{:.1f}"),
     ("floor_s", "floor, s", "{:.1f}"),
@@ -110,9 +119,12 @@ def main(wanted: list[str]) -> int:
         rows["cuda"] = measure_cuda()
     else:
         print("cuda: skipped, no CUDA device here")
+    before = json.loads(OUT.read_text(encoding="utf-8")) if wanted and OUT.exists() else {}
+    rows = {**before, **rows}
+    rows.pop("record", None)
+    estimate(rows)
     print(table(rows))
-    before = json.loads(OUT.read_text()) if wanted and OUT.exists() else {}
-    write_json(OUT, {**before, **rows, "record": record(settings={"preset": "script336"})})
+    write_json(OUT, {**rows, "record": record(settings={"preset": "script336"})})
     return 0
 
 

@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,10 @@ from mineral_utils import load_photo, trident
 from mineral_utils.dense import look, splice
 from mineral_utils.encoders import Encoders, SamView, load_encoders
 from mineral_utils.minerals import vocabulary
+from mineral_utils.photos import as_photo
 from mineral_utils.profiles import ModelSpec, Profile, load_preset
 from mineral_utils.refine import refine
-from mineral_utils.segmenter import Segmenter
+from mineral_utils.segmenter import Scene, Segmenter
 
 from .floor import floor, product_rate
 
@@ -64,7 +66,7 @@ def peak_gb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
-def measure(image: np.ndarray, model: Segmenter, *, stages: bool = True) -> dict:
+def measure(image: np.ndarray, model: Segmenter) -> dict:
     """Encode once stage by stage, ask again, refine; every time beside the machine's floor."""
     preset, encoders = model.preset, model.encoders
     work = floor(encoders, image.shape[:2], preset)
@@ -73,21 +75,16 @@ def measure(image: np.ndarray, model: Segmenter, *, stages: bool = True) -> dict
     rates.append(product_rate())
     sam_s, view = timed(lambda: look(encoders, image, preset))
     rates.append(product_rate())
-    glue_s, _ = timed(lambda: _glue(encoders, view, spliced))
+    glue_s, embedded = timed(lambda: _glue(encoders, view, spliced))
     rate = sorted(rates)[1]
-    view = spliced = None  # a user's scene does not hold them
     names = list(vocabulary().paper_names)
     encode_s = windows_s + sam_s + glue_s
-    scene = model.encode(image, progress=False) if stages else None
+    features = torch.nn.functional.normalize(embedded, dim=-1)
+    view = replace(view, correlation=None)  # a user's scene does not hold it
+    scene = Scene(as_photo(image), image.shape[:2], features, view, preset, model, mean_over)
     row = {
         "stages": {"windows_s": windows_s, "sam_s": sam_s, "aggregate_s": glue_s},
-        "windows": len(
-            trident.windows(
-                *trident.view_size(*image.shape[:2], preset.crop, encoders.clip.patch),
-                preset.crop,
-                preset.stride,
-            )
-        ),
+        "windows": window_count(image.shape[:2], model),
         "similarity_mean": mean_over,
         "gflop": work.total / 1e9,
         "gflops_rate": rate / 1e9,
@@ -96,8 +93,6 @@ def measure(image: np.ndarray, model: Segmenter, *, stages: bool = True) -> dict
         "floor_stages_s": {"windows_s": work.windows / rate, "sam_s": work.sam / rate},
         "encode_s": encode_s,
     }
-    if scene is None:
-        return row
     text = encoders.text
     text.remember = False
     new_s, _ = timed(lambda: text.embed([names[0]]))
@@ -145,12 +140,20 @@ def refine_per_prompt(encoders: Encoders, view: SamView, size: tuple[int, int]) 
     return seconds / 20
 
 
-def thin(encoders: Encoders) -> None:
-    """Cut every tower to one layer at full width: memory as it is, time in a minute."""
-    resblocks = encoders.clip.visual.transformer.resblocks
-    encoders.clip.visual.transformer.resblocks = torch.nn.ModuleList([resblocks[0], resblocks[-1]])
-    encoders.dino.vit.blocks = torch.nn.Sequential(encoders.dino.vit.blocks[0])
-    encoders.sam.encoder.blocks = torch.nn.ModuleList([encoders.sam.encoder.blocks[-1]])
+def thin(encoders: Encoders) -> list[torch.nn.Module]:
+    """Cut every tower to one layer at full width. Returns what was cut: kept alive, its memory
+    goes on counting as it would."""
+    visual, vit, encoder = encoders.clip.visual, encoders.dino.vit, encoders.sam.encoder
+    cut = [visual.transformer.resblocks, vit.blocks, encoder.blocks]
+    visual.transformer.resblocks = torch.nn.ModuleList([cut[0][0], cut[0][-1]])
+    vit.blocks = torch.nn.Sequential(cut[1][0])
+    encoder.blocks = torch.nn.ModuleList([cut[2][-1]])
+    return cut
+
+
+def window_count(size: tuple[int, int], model: Segmenter) -> int:
+    crop, patch = model.preset.crop, model.encoders.clip.patch
+    return len(trident.windows(*trident.view_size(*size, crop, patch), crop, model.preset.stride))
 
 
 def main(name: str) -> None:
@@ -160,19 +163,14 @@ def main(name: str) -> None:
         image = load_photo(Path(os.environ["LUMENSTONE_DIR"]) / name).image
     model = Segmenter(load_encoders(FULL), FULL.preset, FULL.name)
     if name.endswith("MP"):
-        windows = model.encode(grains(SIZES["1024x768"])[:336], progress=False)  # warm up
-        del windows
-        sample = measure(grains((336, 1024)), model, stages=False)
-        per_window = sample["stages"]["windows_s"] / sample["windows"]
-        thin(model.encoders)
+        cut = thin(model.encoders)
         seconds, scene = timed(lambda: model.encode(image, progress=False))
         scene.segment(list(vocabulary().paper_names)).labels  # noqa: B018
-        count = len(trident.windows(*image.shape[:2], FULL.preset.crop, FULL.preset.stride))
         row = {
-            "windows": count,
+            "windows": window_count(image.shape[:2], model),
+            "layers_cut": sum(len(blocks) for blocks in cut) - 4,
             "similarity_mean": scene.similarity_mean,
             "thin_encode_s": seconds,
-            "estimated_total_s": count * per_window + sample["stages"]["sam_s"],
             "peak_gb": peak_gb(),
         }
     else:
