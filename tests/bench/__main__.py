@@ -1,8 +1,8 @@
 """``python -m tests.bench [--readme] [CASE…]``: times, floors and memory of full-size models.
 
 Random weights, preset ``script336``. Every case runs in a process of its own; the table is printed
-and written to ``runs/bench/bench.json``, one object a case; ``--readme`` only puts what stands
-there into README.md.
+and written to ``runs/bench/bench.json``, one object a case, as soon as the case is measured;
+``--readme`` only puts what stands there into README.md. Nothing else should run meanwhile.
 """
 
 from __future__ import annotations
@@ -100,11 +100,19 @@ def write_readme(path: Path = Path("README.md")) -> None:
     path.write_text(text, encoding="utf-8")
 
 
+def keep(rows: dict[str, dict], name: str, row: dict) -> None:
+    """Add one case to the rows and to the file: a bench cut short leaves what it has measured."""
+    rows[name] = row
+    estimate(rows)
+    write_json(OUT, {**rows, "record": record(settings={"preset": "script336"})})
+
+
 def main(wanted: list[str]) -> int:
     if wanted == ["--readme"]:
         write_readme()
         return 0
-    rows: dict[str, dict] = {}
+    rows = json.loads(OUT.read_text(encoding="utf-8")) if wanted and OUT.exists() else {}
+    rows.pop("record", None)
     for name in tqdm(wanted or cases(), desc="bench"):
         done = subprocess.run(
             [sys.executable, "-m", "tests.bench.case", name], capture_output=True, text=True
@@ -112,19 +120,14 @@ def main(wanted: list[str]) -> int:
         if done.returncode:
             print(done.stderr, file=sys.stderr)
             return done.returncode
-        rows[name] = json.loads(done.stdout.strip().splitlines()[-1])
+        keep(rows, name, json.loads(done.stdout.strip().splitlines()[-1]))
     if torch.cuda.is_available():
         from .cuda import measure_cuda
 
-        rows["cuda"] = measure_cuda()
+        keep(rows, "cuda", measure_cuda())
     else:
         print("cuda: skipped, no CUDA device here")
-    before = json.loads(OUT.read_text(encoding="utf-8")) if wanted and OUT.exists() else {}
-    rows = {**before, **rows}
-    rows.pop("record", None)
-    estimate(rows)
     print(table(rows))
-    write_json(OUT, {**rows, "record": record(settings={"preset": "script336"})})
     return 0
 
 
