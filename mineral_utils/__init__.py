@@ -26,6 +26,8 @@ _HOME = {
     "draw_grains": "example",
     "Photo": "photos",
     "PhotoError": "photos",
+    "render": "sections",
+    "Section": "sections",
     "vocabulary": "minerals",
     "Mineral": "minerals",
     "UnknownMineral": "minerals",
@@ -47,15 +49,19 @@ _MODULES = (
     "dense",
     "encoders",
     "example",
+    "lumenstone",
+    "metrics",
     "minerals",
     "photos",
     "profiles",
     "refine",
     "run",
+    "sections",
     "segmenter",
     "show",
+    "trident",
+    "weights",
 )
-_MODULES += ("trident", "weights")
 
 __all__ = ["__version__", *sorted(_HOME)]
 

@@ -18,7 +18,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 # those whose version can move a number or a picture
 _LIBRARIES = ("torch", "torchvision", "open_clip_torch", "timm", "segment-anything", "peft")
-_LIBRARIES += ("numpy", "scipy", "pillow", "matplotlib")
+_LIBRARIES += ("numpy", "scipy", "scikit-learn", "pillow", "matplotlib")
 # what the models are built from: distribution -> module to import
 _MODEL_LIBRARIES = {"torch": "torch", "open_clip_torch": "open_clip", "timm": "timm"}
 _MODEL_LIBRARIES["segment-anything"] = "segment_anything"
