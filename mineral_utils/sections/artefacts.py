@@ -1,4 +1,4 @@
-"""What preparation does to a section: pits, cracks, scratches, relief seams, tarnish, uneven polish.
+"""What preparation does to a section: pits, cracks, scratches, seams, tarnish, uneven polish.
 
 Holes (pits, cracks, wide scratches, the seam at a contact of hard and soft) are no mineral, as in
 LumenStone's masks; everything else changes the light only. Sizes are fractions of the field's
@@ -28,9 +28,7 @@ TARNISH = {
     "Chalcopyrite": (1.0, 0.86, 0.95),
     "Acanthite": (0.9, 0.9, 1.0),
 }
-HARD_GANGUE = (
-    700  # VHN of what the resin's edge looks like from below: it wears as little as quartz
-)
+HARD_GANGUE = 700  # VHN that stands for resin at a contact: its edge wears like gangue's
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ def measure(cases: Iterable[tuple[np.ndarray, np.ndarray]], names: Sequence[str]
 
     Parameters
     ----------
-    cases : iterable of (image uint8 [H, W, 3], labels uint8 [H, W], index into `names`, 255 ignored)
+    cases : iterable of (image uint8 [H, W, 3], labels uint8 [H, W], index into `names`);
+        255 is ignored
     names : classes, the background first
 
     Returns

@@ -1,4 +1,4 @@
-"""From light to picture: lamp, exposure, white balance, contrast curve, vignette, focus, noise, JPEG.
+"""From light to picture: exposure, white balance, contrast curve, vignette, focus, noise, JPEG.
 
 The curve of a camera is taken as ``level = sRGB(K (light / 0.52)^contrast)`` with ``K = 0.46``:
 pyrite (reflectance 52 %) at a normal exposure then has level 181 in green, as in LumenStone, where

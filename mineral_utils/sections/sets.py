@@ -1,4 +1,4 @@
-"""Sets of digital sections: endless ones to train and validate on, and three frozen ones to test on.
+"""Sets of digital sections: endless ones to train and validate on, three frozen ones to test on.
 
 All show assemblages of the paper's 20 minerals, at 448 x 336 px. Training and validation never
 draw four of the textures, twelve of the pairs of minerals, or the strange cameras; the frozen sets
@@ -75,7 +75,7 @@ def frozen(name: str, count: int | None = None) -> Iterator[Section]:
 
 
 def frozen_fingerprint(name: str, count: int | None = None) -> list[str]:
-    """One line a section: minerals with their shares in tenths of a percent, and the mean colour."""
+    """One line a section: minerals with shares in tenths of a percent, and the mean colour."""
     lines = []
     for section in frozen(name, count):
         shares = ", ".join(
