@@ -1,70 +1,37 @@
-"""A picture to begin with: drawn grains in the colours of their reflectance, or a user's photo.
-
-Nothing here pretends to be data: the drawing has no noise, no scratches and no texture. It serves
-to follow the stages of a method where no photo is at hand.
-"""
+"""A picture to begin with: a digital section whose minerals are known, or a user's photo."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-import numpy as np
-from scipy import ndimage
-from scipy.spatial import cKDTree
-
-from .minerals import vocabulary
-from .photos import Photo, as_photo, load_photo
+from .photos import Photo, load_photo
+from .sections import Section, render
 
 DRAWN = ("pyrite", "sphalerite", "galena", "chalcopyrite", "quartz")
+SEED = 6  # all five minerals are well seen
 
 
-def draw_grains(
-    minerals: tuple[str, ...] = DRAWN, size: tuple[int, int] = (336, 448), seed: int = 0
-) -> tuple[Photo, np.ndarray]:
-    """Polygonal grains, each in its mineral's colour in air.
+def example_section(
+    minerals: tuple[str, ...] = DRAWN, size: tuple[int, int] = (336, 448), seed: int = SEED
+) -> Section:
+    """The digital section that lessons open with; ``.labels`` and ``.names`` are its truth.
 
     Parameters
     ----------
-    minerals : names that `vocabulary` knows, two or more
+    minerals : names that `vocabulary` knows
     size : (height, width) in px
-    seed : of the grains
-
-    Returns
-    -------
-    (photo, labels uint8 [H, W], index into `minerals`)
-
-    The colour is the mean reflectance at 650, 546 and 470 nm as red, green and blue, in linear
-    light relative to a white of 60 %, with sRGB's curve; no physics beyond that.
+    seed : of everything drawn, see `mineral_utils.sections.render`
     """
-    rng = np.random.default_rng(seed)
-    height, width = size
-    seeds = rng.uniform((0, 0), size, (45, 2))
-    kinds = rng.integers(0, len(minerals), len(seeds))
-    warp = ndimage.gaussian_filter(rng.normal(0, 1, (2, height, width)), (0, 9, 9)) * 120
-    rows, columns = np.mgrid[:height, :width] + warp
-    nearest = cKDTree(seeds).query(np.stack([rows, columns], -1))[1]
-    labels = kinds[nearest].astype(np.uint8)
-    image = np.stack([_colour(name) for name in minerals])[labels]
-    seams = ndimage.morphological_gradient(nearest, 2) > 0
-    image[seams] //= 3
-    image = ndimage.gaussian_filter(image.astype(np.float32), (0.7, 0.7, 0))
-    return as_photo(np.rint(image).astype(np.uint8)), labels
+    return render(list(minerals), size=size, seed=seed)
 
 
 def example_photo() -> Photo:
     """The photo that lessons open with: a LumenStone training photo where ``LUMENSTONE_DIR`` is
-    set, else the drawing."""
+    set, else the digital section of `example_section`, with its scale."""
     folder = os.environ.get("LUMENSTONE_DIR")
     photos = sorted(Path(folder).glob("*/imgs/train/*.jpg")) if folder else []
-    if not photos:
-        return draw_grains()[0]
-    return load_photo(photos[0], credit="LumenStone, Khvostikov et al. 2021")
-
-
-def _colour(name: str) -> np.ndarray:
-    reflectance = {nm: (r1 + r2) / 2 for nm, r1, r2 in vocabulary().find(name).reflectance}
-    linear = np.array([reflectance[nm] for nm in (650, 546, 470)]) / 60
-    linear = linear.clip(0, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.rint(255 * encoded).astype(np.uint8)
+    if photos:
+        return load_photo(photos[0], credit="LumenStone, Khvostikov et al. 2021")
+    section = example_section()
+    return Photo(section.image, um_per_px=section.um_per_px, credit="digital section")

@@ -114,7 +114,8 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class Profile:
-    """Which models, and how they look at photos unless told otherwise."""
+    """Which models, and how they look at photos unless told otherwise. `note` says in a few words
+    what they are; `warning` is shown with every picture."""
 
     name: str
     clip: ModelSpec
@@ -122,6 +123,7 @@ class Profile:
     sam: ModelSpec
     preset: Preset = field(default_factory=Preset)
     note: str = ""
+    warning: str = ""
 
 
 def load_preset(preset: str | Preset = "script336", **changes: Any) -> Preset:

@@ -70,7 +70,8 @@ def load_model(
             "use precision='float32' (half precision is slower than float32 on a CPU)"
         )
     chosen = load_preset(preset) if preset is not None else profile.preset
-    return Segmenter(load_encoders(profile, where), chosen, profile.name, precision)
+    models = load_encoders(profile, where)
+    return Segmenter(models, chosen, profile.name, precision, warning=profile.warning)
 
 
 @dataclass(frozen=True)
@@ -83,12 +84,14 @@ class Segmenter:
     name: str = "custom"
     precision: str = "float32"
     window_batch: int | None = None
+    warning: str = ""
 
     @property
     def banner(self) -> str | None:
-        """A warning to show with every picture while weights are random, else None."""
+        """A sentence to show with every picture: that weights are random, or else the profile's own
+        warning; None where there is none."""
         if not self.encoders.random:
-            return None
+            return self.warning or None
         return (
             f"{', '.join(self.encoders.random)}: random weights. Every stage can be followed; "
             "the map means nothing yet."

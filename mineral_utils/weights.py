@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 import yaml
 from tqdm.auto import tqdm
 
-from . import download
+from . import download, shipped
 from .checkpoint import Contents, WeightError, describe, load_state, sniff
 from .run import cache_dir
 from .run import offline as offline_by_choice
@@ -101,18 +101,21 @@ def find(name: str) -> Checkpoint:
 
 
 def resolve(name_or_path: str | Path, **options: object) -> Path:
-    """A checkpoint's file: fetched if it is a registry name, else the user's own path as it is.
+    """A checkpoint's file: fetched if it is a registry name, from the package if it is one of the
+    small models (``miniature:clip``), else the user's own path as it is.
 
     Parameters
     ----------
-    name_or_path : a name in the registry or a path
+    name_or_path : a name in the registry, ``miniature:clip|dino|sam``, or a path
     options : as for `fetch_weights`
 
     Raises
     ------
     WeightError
-        If it is neither a known name nor a file, or cannot be fetched.
+        If it is neither a known name nor a file, cannot be fetched, or was damaged.
     """
+    if str(name_or_path).startswith(shipped.PREFIX):
+        return shipped.weight_file(str(name_or_path).removeprefix(shipped.PREFIX))
     if str(name_or_path) in registry():
         return fetch_weights(str(name_or_path), **options)
     path = Path(name_or_path).expanduser()

@@ -34,10 +34,10 @@ from segment_anything.modeling.image_encoder import add_decomposed_rel_pos
 from torch import Tensor
 
 from mineral_utils.encoders import Encoders
-from mineral_utils.example import draw_grains
 from mineral_utils.profiles import Preset, load_profile
 from mineral_utils.segmenter import Segmenter, load_model
 
+from .drawing import draw_grains
 from .golden import PARAMETERS
 
 PATCH = 16
@@ -62,7 +62,7 @@ def small_model() -> Segmenter:
 
 def small_picture(size: tuple[int, int] = (240, 352)) -> np.ndarray:
     """Drawn grains, uint8 [H, W, 3]."""
-    return draw_grains(size=size, seed=7)[0].image
+    return draw_grains(size=size, seed=7)[0]
 
 
 def parting_queries(features: Tensor) -> Tensor:

@@ -13,11 +13,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from mineral_utils import example, segmenter
+from mineral_utils import segmenter
 from mineral_utils.__main__ import main
 from mineral_utils.profiles import load_profile
 from tests.badinput import make_corpus
 from tests.checkpoints import small_sam, truncate, write_pt, write_trap
+from tests.drawing import draw_grains
 
 NAMES = "pyrite,галенит"
 
@@ -36,7 +37,7 @@ def quick(model, monkeypatch):
 @pytest.fixture
 def photo(tmp_path) -> Path:
     path = tmp_path / "Шлиф 7.png"
-    Image.fromarray(example.draw_grains(size=(96, 128))[0].image).save(path)
+    Image.fromarray(draw_grains(size=(96, 128))[0]).save(path)
     return path
 
 

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -16,6 +21,8 @@ from mineral_utils.demo import (
     find_lessons,
     run_demo,
 )
+
+ROOT = Path(__file__).resolve().parents[1]
 
 REPORTS = """\
 import json, os, sys
@@ -90,3 +97,57 @@ def test_a_cell_that_takes_too_long_is_stopped(tmp_path):
 def test_a_folder_without_lessons_is_explained(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no lesson named NN_name.ipynb"):
         find_lessons(tmp_path)
+
+
+# ---- without a network -----------------------------------------------------------------------
+
+CUT_OFF = ["unshare", "--net", "--map-root-user", "sh", "-c"]
+LOOPBACK = "ip link set lo up && exec "
+REACH_OUT = """
+import socket
+try:
+    socket.create_connection(("192.0.2.1", 80), timeout=2)
+except OSError as error:
+    print(error.strerror)
+"""
+ONE_PHOTO = """
+import mineral_utils as mu
+scene = mu.load_model("demo", device="cpu").encode(mu.example_photo(), progress=False)
+fine = scene.segment(["pyrite", "galena"], refine=True, progress=False)
+print(fine.labels.shape, fine.labels.max())
+"""
+
+
+def _cut_off(command: list[str], **options) -> subprocess.CompletedProcess:
+    """A command in a network namespace of its own, where only loopback is up."""
+    line = LOOPBACK + shlex.join([sys.executable, *command])
+    clean = {k: v for k, v in os.environ.items() if k not in ("LUMENSTONE_DIR", "MINERAL_OFFLINE")}
+    return subprocess.run(
+        [*CUT_OFF, line], cwd=ROOT, env=clean, capture_output=True, text=True, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def cut_off():
+    if shutil.which("unshare") is None or shutil.which("ip") is None:
+        pytest.skip("needs the Linux tools unshare and ip")
+    tried = _cut_off(["-c", REACH_OUT], timeout=60)
+    if tried.returncode:
+        pytest.skip(f"no network namespace can be made here: {tried.stderr.strip()[:120]}")
+    assert "unreachable" in tried.stdout, "the namespace must have no way out"
+    return _cut_off
+
+
+def test_the_demo_models_need_no_network(cut_off):
+    done = cut_off(["-c", ONE_PHOTO], timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split("\n")[0].startswith("(336, 448)")
+
+
+@pytest.mark.slow
+def test_all_lessons_run_without_a_network(cut_off, tmp_path):
+    run = f"assert not run_demo(runs_dir={str(tmp_path)!r})"
+    code = f"from mineral_utils.demo import run_demo; {run}"
+    done = cut_off(["-c", code], timeout=1800)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+    assert " ran" in done.stdout.splitlines()[-1]

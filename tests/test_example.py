@@ -1,74 +1,37 @@
-"""The drawing to begin with, and the choice between it and a user's photo."""
+"""The picture that lessons open with."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from mineral_utils.example import DRAWN, draw_grains, example_photo
-from mineral_utils.minerals import UnknownMineral, vocabulary
+from mineral_utils.example import DRAWN, example_photo, example_section
+from mineral_utils.minerals import UnknownMineral
 
 
-def test_the_same_seed_draws_the_same_grains():
-    (photo, labels), (again, same) = draw_grains(seed=3), draw_grains(seed=3)
-    assert (photo.image == again.image).all() and (labels == same).all()
-    assert not (draw_grains(seed=4)[1] == labels).all()
+def test_the_example_shows_all_its_minerals_well():
+    section = example_section()
+    assert {name.lower() for name in section.names} == set(DRAWN)
+    assert min(section.shares.values()) > 0.04
+    assert np.array_equal(section.image, example_section().image)
 
 
-def test_the_drawing_has_the_size_and_the_minerals_asked_for():
-    photo, labels = draw_grains(("pyrite", "galena"), size=(100, 160), seed=1)
-    assert photo.image.shape == (100, 160, 3) and photo.image.dtype == np.uint8
-    assert labels.shape == (100, 160) and labels.dtype == np.uint8
-    assert set(np.unique(labels)) == {0, 1}
-    assert photo.um_per_px is None, "a drawing has no scale"
-    assert set(np.unique(draw_grains()[1])) == set(range(len(DRAWN)))
-
-
-def test_grains_are_large_and_many():
-    _, labels = draw_grains()
-    changes = (labels[:, 1:] != labels[:, :-1]).mean()
-    assert 0.005 < changes < 0.05
-
-
-def test_colours_are_those_of_the_reflectance():
-    photo, labels = draw_grains()
-    colour = {
-        name: np.median(photo.image[labels == index], axis=0) for index, name in enumerate(DRAWN)
-    }
-    for name in ("pyrite", "chalcopyrite"):  # yellow: red and green above blue
-        red, green, blue = colour[name]
-        assert red >= green > blue + 10
-    red, green, blue = colour["galena"]  # white to grey
-    assert max(red, green, blue) - min(red, green, blue) < 15
-    order = sorted(DRAWN, key=lambda name: colour[name].sum())
-    assert order[:2] == ["quartz", "sphalerite"], "the two transparent ones are darkest"
-
-
-def test_a_grain_is_the_mean_reflectance_through_srgb():
-    """Galena at 546 nm, from the vocabulary, by hand."""
-    photo, labels = draw_grains(("galena", "quartz"))
-    (low, high) = next(
-        (r1, r2) for nm, r1, r2 in vocabulary().find("galena").reflectance if nm == 546
-    )
-    linear = (low + high) / 2 / 60
-    encoded = 255 * (1.055 * linear ** (1 / 2.4) - 0.055)
-    green = np.median(photo.image[labels == 0][:, 1])
-    assert green == pytest.approx(encoded, abs=1)
-
-
-def test_a_name_that_nobody_knows_cannot_be_drawn():
+def test_other_minerals_and_seeds_can_be_asked_for():
+    section = example_section(("pyrite", "galena"), size=(64, 96), seed=2)
+    assert section.image.shape == (64, 96, 3) and section.seed == 2
     with pytest.raises(UnknownMineral, match="unobtainium"):
-        draw_grains(("pyrite", "unobtainium"))
+        example_section(("pyrite", "unobtainium"))
 
 
 @pytest.mark.parametrize("value", [None, ""])
-def test_without_lumenstone_the_example_is_drawn(monkeypatch, value):
+def test_without_lumenstone_the_example_is_a_digital_section(monkeypatch, value):
     if value is None:
         monkeypatch.delenv("LUMENSTONE_DIR", raising=False)
     else:
         monkeypatch.setenv("LUMENSTONE_DIR", value)
-    photo = example_photo()
-    assert photo.path is None and (photo.image == draw_grains()[0].image).all()
+    photo, section = example_photo(), example_section()
+    assert photo.path is None and (photo.image == section.image).all()
+    assert photo.um_per_px == section.um_per_px and photo.credit == "digital section"
 
 
 def test_a_folder_without_training_photos_is_no_reason_to_stop(monkeypatch, tmp_path):

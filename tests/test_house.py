@@ -302,7 +302,7 @@ MAY_IMPORT = {
 VIEWS = ("confidence", "export", "batch", "mosaic", "widgets")
 MAY_IMPORT |= {name: ("segmenter", "show", "photos") for name in VIEWS}
 MAY_IMPORT |= {"export": ("segmenter", "show", "photos", "run")}
-MAY_IMPORT |= {"example": ("minerals", "photos")}
+MAY_IMPORT |= {"example": ("photos", "sections")}
 
 # a room that outgrew one module: module -> its room
 ROOM = {"checkpoint": "weights", "download": "weights", "mineral_file": "minerals"}

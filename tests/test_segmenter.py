@@ -408,6 +408,7 @@ def test_a_model_of_ones_own_profile(model):
     assert "CLIP, DINO, SAM: random weights" in model.banner
     trained = replace(model, encoders=replace(model.encoders, random=()))
     assert trained.banner is None
+    assert replace(trained, warning="names mean nothing yet").banner == "names mean nothing yet"
     with pytest.raises(ValueError, match="no profile 'dmo'; shipped are demo, paper"):
         load_model("dmo")
     with pytest.raises(ValueError, match="no preset 'w225'"):

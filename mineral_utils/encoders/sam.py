@@ -28,7 +28,7 @@ from .vit import CPU, freeze
 # float32 and stay in cache; a GPU wants few large steps
 CPU_TILE, GPU_TILE = (4, 2), (16, 64)
 # tokens that go through a linear layer at once: its output stays under the 32 MB from which on the
-# C library hands every buffer back, to be mapped anew page by page (a seventh of the time)
+# C library hands every buffer back, to be mapped anew page by page (ViT-B: 7.4 s against 6.5 s)
 GROUP = 1024
 
 

@@ -1,4 +1,4 @@
-"""Every picture of the suite: photos, mineral maps, similarities, windows, prompts, saved figures.
+"""Every picture of the suite: photos, maps, digital sections, similarities, prompts, saved figures.
 
 Helpers take an image (uint8 [H, W, 3] RGB, or a ``Photo``, whose scale is then known) and an
 ``ax``, and return the axes, whose coordinates are pixels of the image, x to the right and y down::
@@ -14,6 +14,7 @@ from __future__ import annotations
 from .canvas import scale_bar, show_photo
 from .figures import save_figure, save_picture
 from .maps import mineral_table, overlay, show_segmentation
+from .sections import show_section, show_sheet, show_spectra
 from .steps import show_prompts, show_similarity, show_windows
 
 __all__ = [
@@ -24,7 +25,10 @@ __all__ = [
     "scale_bar",
     "show_photo",
     "show_prompts",
+    "show_section",
     "show_segmentation",
+    "show_sheet",
     "show_similarity",
+    "show_spectra",
     "show_windows",
 ]

@@ -55,6 +55,8 @@ def show_segmentation(
     legend: bool = True,
     shares: bool = True,
     contours: bool = True,
+    unknown: str = "unknown",
+    scale_note: bool = True,
 ) -> Axes:
     """A photo under its mineral map: colour, hatch and outline for each mineral, and a legend.
 
@@ -77,6 +79,10 @@ def show_segmentation(
         vocabulary's. Hatches are drawn one step denser than named.
     legend, shares, contours : bool
         Whether to draw the legend, the shares of area in it, and the outlines.
+    unknown : str
+        What the legend calls pixels of label 255; a truth calls them "no mineral".
+    scale_note : bool
+        Whether to say so when the scale is unknown.
 
     Returns
     -------
@@ -96,7 +102,7 @@ def show_segmentation(
     tones = _tones(mixed, drawn)
     handles, where, room = [], {}, (0, 0)
     if legend:
-        handles = _legend_entries(labels, names, looks, tones, shares)
+        handles = _legend_entries(labels, names, looks, tones, shares, unknown)
         below = shape[1] > _WIDE * shape[0]
         where, room = _legend_place(handles, picture_inches(shape, ax), below)
     ax = axes_for(ax, shape, title, room)
@@ -105,7 +111,7 @@ def show_segmentation(
         code: (hatch, ink_on(tones[code])) for code, (_, hatch) in enumerate(looks) if code in tones
     }
     _textures(ax, drawn, shape, hatches, contours)
-    draw_scale(ax, um_per_px, shape[1])
+    draw_scale(ax, um_per_px, shape[1], scale_note)
     if handles:
         draw_legend(ax, handles, **where)
     return ax
@@ -206,12 +212,13 @@ def _legend_entries(
     looks: Sequence[tuple[str, str]],
     tones: Mapping[int, np.ndarray],
     shares: bool,
+    unknown: str,
 ) -> list[Patch]:
     counts = np.bincount(labels.ravel(), minlength=256)
     found = sorted((code for code in range(len(names)) if counts[code]), key=lambda c: -counts[c])
     entries = [(code, names[code], *looks[code]) for code in found]
     if counts[UNKNOWN]:
-        entries.append((UNKNOWN, "unknown", GREY, ""))
+        entries.append((UNKNOWN, unknown, GREY, ""))
     percents = [_percent(counts[code] / labels.size) for code, *_ in entries]
     widest = max(map(len, percents))
     handles = []

@@ -1,0 +1,217 @@
+"""Train the small CLIP on the general world: ``python -m mineral_utils.miniature clip --out DIR``.
+
+Stopped at any moment, the same command goes on from the last checkpoint. With ``--steps`` the
+course depends on the seed alone; with ``--minutes`` the schedule follows the clock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from ..run import pick_device, replacing, set_seed
+from .clip_losses import SHARES, losses
+from .clip_model import ARCHITECTURE, build, tokenizer
+from .clip_views import Stream
+
+BATCH = 96
+# higher rates learn colours, but lose what the first weights know of surfaces
+RATE = 4e-4
+# words are few and their vectors start small: they may move faster
+WORD_RATE = 1e-2
+# (until which share of the time, of the steps, px of the pictures): small pieces first, which cost
+# little and show little to talk about; whole scenes at the end
+STAGES = ((0.3, 0.45, 64), (0.84, 0.965, 112), (1.0, 1.0, 224))
+_REPORT = 20  # steps a line of the curve
+_SAVE = 200.0  # seconds between checkpoints
+
+
+def train(
+    out: str | Path,
+    *,
+    minutes: float | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    architecture: dict = ARCHITECTURE,
+    progress: bool = True,
+) -> nn.Module:
+    """Train, or go on with, a small CLIP.
+
+    Parameters
+    ----------
+    out : folder for ``state.pt`` (all that is needed to go on) and ``curve.jsonl`` (a JSON object
+        every 20 steps: step, seconds, rate, the parts of the loss, shares of right answers)
+    minutes, steps : how long: by the clock, summed over all starts, or in steps; give one
+
+    Returns
+    -------
+    open_clip.CLIP
+        In evaluation mode.
+
+    Raises
+    ------
+    ValueError
+        Neither or both of minutes and steps, or a state in `out` of another seed or architecture.
+    """
+    if (minutes is None) == (steps is None):
+        raise ValueError("say how long to train: give either minutes or steps")
+    chosen, out = pick_device(device), Path(out)
+    set_seed(seed)
+    course = _Course(build(seed, architecture).to(chosen), seed, architecture, out)
+    course.go_on()
+    end = 60 * minutes if steps is None else steps
+    stream, tokenize = Stream(seed), tokenizer(architecture)
+    bar = tqdm(total=math.ceil(end), unit="s" if steps is None else "step", disable=not progress)
+    saved = time.monotonic()
+    with bar:
+        while (done := (course.seconds if steps is None else course.step) / end) < 1:
+            start = time.monotonic()
+            bar.n = min(math.ceil(done * end), bar.total)
+            side = next(px for *ends, px in STAGES if done < ends[0 if steps is None else 1])
+            views = stream.batch(course.step, BATCH, side)
+            rng = np.random.default_rng([seed, 2, course.step])
+            course.learn(losses(course.model, tokenize, views, rng), _rate(done))
+            course.seconds += time.monotonic() - start
+            bar.set_postfix(course.shown(), refresh=False)
+            bar.update(0)
+            if time.monotonic() - saved > _SAVE:
+                course.save()
+                saved = time.monotonic()
+    course.save()
+    return course.model.eval()
+
+
+def _rate(done: float) -> float:
+    """One cycle, as a share of the highest rate: up over the first 2 %, then a cosine down."""
+    if done < 0.02:
+        return 0.1 + 0.9 * done / 0.02
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - 0.02) / 0.98))
+
+
+class _Course:
+    """Model, optimisers and how far they are: what a checkpoint holds."""
+
+    def __init__(self, model: nn.Module, seed: int, architecture: dict, out: Path):
+        self.model, self.out = model.train(), out
+        self.made = {"seed": seed, "architecture": json.dumps(architecture, sort_keys=True)}
+        self.step, self.seconds = 0, 0.0
+        table = model.token_embedding.weight
+        rest = [(n, p) for n, p in model.named_parameters() if p is not table]
+        plain = ("bias", "positional_embedding", "class_embedding", "logit_scale")
+        decayed = [p for n, p in rest if p.ndim >= 2 and not n.endswith(plain)]
+        kept = {id(p) for p in decayed}
+        groups = [
+            {"params": decayed, "weight_decay": 0.05},
+            {"params": [p for _, p in rest if id(p) not in kept], "weight_decay": 0.0},
+        ]
+        self.dense = [p for _, p in rest]
+        self.optimisers = (
+            torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), eps=1e-6),
+            torch.optim.SparseAdam([table], lr=WORD_RATE, betas=(0.9, 0.98)),
+        )
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def learn(self, parts: dict[str, torch.Tensor], rate: float) -> None:
+        loss = sum(weight * parts[key] for key, weight in SHARES.items())
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the loss is not finite at step {self.step}; start again from the checkpoint with "
+                "a lower rate"
+            )
+        for optimiser, highest in zip(self.optimisers, (RATE, WORD_RATE), strict=True):
+            optimiser.zero_grad(set_to_none=True)
+            for group in optimiser.param_groups:
+                group["lr"] = rate * highest
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.dense, 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        with torch.no_grad():
+            self.model.logit_scale.clamp_(max=math.log(100))
+        self.step += 1
+        for key, value in parts.items():
+            self._sums[key] = self._sums.get(key, 0.0) + float(value.detach())
+        self._count += 1
+        if self.step % _REPORT == 0:
+            self._report(rate)
+
+    def shown(self) -> dict[str, str]:
+        keys = ("right_sentence", "right_colour", "right_surface")
+        means = {key.removeprefix("right_"): self._sums.get(key, 0.0) for key in keys}
+        return {k: f"{v / max(self._count, 1):.2f}" for k, v in means.items()}
+
+    def _report(self, rate: float) -> None:
+        row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": rate}
+        row |= {key: round(total / self._count, 4) for key, total in self._sums.items()}
+        self.out.mkdir(parents=True, exist_ok=True)
+        with (self.out / "curve.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self._sums, self._count = {}, 0
+
+    def save(self) -> None:
+        state = {"model": self.model.state_dict(), "step": self.step, "seconds": self.seconds}
+        state |= {"optimisers": [o.state_dict() for o in self.optimisers], "made": self.made}
+        with replacing(self.out / "state.pt") as aside:
+            torch.save(state, aside)
+
+    def go_on(self) -> None:
+        """Take up the checkpoint, if there is one; lines of the curve after it are dropped."""
+        path = self.out / "state.pt"
+        if not path.is_file():
+            return
+        device = self.model.logit_scale.device
+        state = torch.load(path, map_location=device, weights_only=True)
+        if state["made"] != self.made:
+            raise ValueError(
+                f"{path} is of another seed or architecture; choose another folder, or delete it"
+            )
+        self.model.load_state_dict(state["model"])
+        for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
+        self.step, self.seconds = state["step"], state["seconds"]
+        curve = self.out / "curve.jsonl"
+        if curve.is_file():
+            lines = curve.read_text(encoding="utf-8").splitlines()
+            lines = [line for line in lines if json.loads(line)["step"] <= self.step]
+            with replacing(curve) as aside:
+                aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; see ``python -m mineral_utils.miniature clip --help``."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mineral_utils.miniature clip", description=__doc__
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/miniature/clip"))
+    parser.add_argument("--minutes", type=float, help="by the clock, over all starts; 60 if unsaid")
+    parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
+    parser.add_argument(
+        "--export", action="store_true", help="afterwards measure, and write weights and card"
+    )
+    options = parser.parse_args(arguments)
+    minutes = options.minutes or (60.0 if options.steps is None else None)
+    model = train(
+        options.out,
+        minutes=minutes,
+        steps=options.steps,
+        seed=options.seed,
+        device=options.device,
+    )
+    if options.export:
+        from .clip_measure import export
+
+        print(f"written: {export(model, options.out)}")
+    return 0

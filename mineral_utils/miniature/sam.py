@@ -1,0 +1,321 @@
+"""A small segment-anything model that learns points, boxes and coarse masks on the general world.
+
+    python -m mineral_utils.miniature sam --minutes 65 --export
+
+Stopped at any moment, the same command goes on from the last checkpoint. With ``--steps`` the
+course depends on the seed alone; with ``--minutes`` the schedule follows the clock. Most steps see
+windows of 448 px of SAM's canvas, which cost a fifth of it; the last ones see all of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from segment_anything.modeling import Sam
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from ..run import pick_device, replacing, set_seed
+from .sam_model import (
+    COMMAND,
+    Scaffold,
+    answer,
+    correct,
+    encode,
+    new_model,
+    whiten,
+)
+from .sam_prompts import Pieces, draw_alike, draw_prompts
+from .sam_scenes import Pool, View, draw_pool, draw_view
+
+SAVE_EVERY = 240.0  # seconds between checkpoints
+# the two kinds of prompts that a view is asked with
+MIX = (("point", "class"), ("box", "class"), ("both", "box"), ("point", "both"), ("box", "logits"))
+SHARES = (0.2, 0.25, 0.25, 0.15, 0.15)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the small SAM learns.
+
+    seed : of weights, scenes and everything drawn
+    scenes : in the pool
+    views : images a step; on the whole canvas one
+    prompts : a kind and image
+    rate : highest learning rate; it warms up over `warm` steps and falls as a cosine to a hundredth
+    decay : weight decay of matrices
+    window : px of SAM's canvas that a view shows
+    small, whole : shares of the training, at its begin on windows of half that side, at its end on
+        the whole canvas
+    scaffold : share of the training in which `sam_model.Scaffold` helps
+    average : of the weights' running mean, which is what is kept
+    """
+
+    seed: int = 20
+    scenes: int = 3000
+    views: int = 3
+    prompts: int = 5
+    rate: float = 1e-3
+    warm: int = 100
+    decay: float = 0.05
+    window: int = 448
+    small: float = 0.4
+    whole: float = 0.12
+    scaffold: float = 0.8
+    average: float = 0.995
+
+
+# ---- training ----------------------------------------------------------------------------------
+def train(
+    out: str | Path,
+    minutes: float | None = None,
+    steps: int | None = None,
+    device: str = "auto",
+    seed: int = 20,
+    resume: bool = True,
+    **changes,
+) -> Sam:
+    """Train the small SAM.
+
+    Parameters
+    ----------
+    out : folder of checkpoint (``last.pt``), curve (``curve.jsonl``) and pool of scenes
+    minutes, steps : how long, one of the two; the learning rate falls over this span. Equal seeds
+        and `steps` give equal weights on one machine; `minutes` counts training time over all
+        resumed parts
+    device : see `mineral_utils.run.pick_device`
+    resume : go on from the checkpoint in `out`
+    **changes : of `Recipe`
+
+    Returns
+    -------
+    Sam with the averaged weights, in evaluation mode
+
+    Raises
+    ------
+    ValueError
+        Neither or both of `minutes` and `steps`, or a checkpoint of another recipe.
+    """
+    if (minutes is None) == (steps is None):
+        raise ValueError("give either minutes or steps, to say how long to train")
+    out, recipe = Path(out), Recipe(seed=seed, **changes)
+    pool = draw_pool(out / "pool", recipe.scenes, seed=recipe.seed)
+    course = _Course(recipe, pool, out, pick_device(device))
+    if resume:
+        course.go_on()
+    elif course.curve.exists():
+        course.curve.unlink()
+    bar = tqdm(
+        total=steps or math.ceil(minutes),
+        desc="sam",
+        unit="step" if steps else "min",
+        mininterval=5,
+    )
+    saved = time.monotonic()
+    with bar:
+        while True:
+            done = course.step / steps if steps else course.seconds / (60 * minutes)
+            if time.monotonic() - saved > SAVE_EVERY or done >= 1:
+                course.save()
+                saved = time.monotonic()
+            bar.n = min(math.floor(done * bar.total), bar.total)
+            bar.set_postfix(course.shown, refresh=done >= 1)
+            bar.update(0)
+            if done >= 1:
+                return course.mean
+            begun = time.monotonic()
+            course.learn(done)
+            course.seconds += time.monotonic() - begun
+            course.report()
+
+
+class _Course:
+    """Model, running mean, optimiser and how far they are: what a checkpoint holds."""
+
+    def __init__(self, recipe: Recipe, pool: Pool, out: Path, device: torch.device):
+        self.recipe, self.pool, self.out = recipe, pool, out
+        self.curve = out / "curve.jsonl"
+        set_seed(recipe.seed)
+        self.sam = new_model(recipe.seed).to(device)
+        side, canvas = recipe.window, self.sam.image_encoder.img_size
+        first = [
+            draw_view(pool, np.random.default_rng((recipe.seed, 2, i)), side, canvas)
+            for i in range(32)
+        ]
+        whiten(self.sam, torch.stack([_pixels(self.sam, view) for view in first]))
+        self.scaffold = Scaffold().to(device)
+        self.mean = deepcopy(self.sam).eval()
+        self.optimiser = self._optimiser()
+        self.step, self.seconds = 0, 0.0
+        self.shown: dict[str, float] = {}
+        self._tally: dict[str, list[float]] = {}
+
+    def _optimiser(self) -> torch.optim.Optimizer:
+        """Weight decay for matrices only, not for tables, codes, biases and norms."""
+        named = [*self.sam.named_parameters(), *self.scaffold.named_parameters()]
+        plain = [p.ndim < 2 or any(w in n for w in ("embed", "rel_pos", "token")) for n, p in named]
+        groups = [
+            {
+                "params": [p for (_, p), x in zip(named, plain, strict=True) if x == skip],
+                "weight_decay": 0.0 if skip else self.recipe.decay,
+            }
+            for skip in (False, True)
+        ]
+        return torch.optim.AdamW(groups, lr=self.recipe.rate, betas=(0.9, 0.98))
+
+    def learn(self, done: float) -> None:
+        """One step; everything that it draws follows from the seed and its number.
+
+        done : share of the training that lies behind, in [0, 1)
+        """
+        recipe, sam, step = self.recipe, self.sam, self.step
+        rng = np.random.default_rng((recipe.seed, 1, step))
+        canvas, side, views, asked = sam.image_encoder.img_size, recipe.window, recipe.views, 1
+        if done < recipe.small:
+            side, views = side // 2, views * 2
+        elif done >= 1 - recipe.whole:
+            side, views, asked = canvas, 1, 2
+        rate = recipe.rate * min(1, (step + 1) / recipe.warm)
+        rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        drawn = [draw_view(self.pool, rng, side, canvas) for _ in range(views)]
+        pixels = torch.stack([_pixels(sam, view) for view in drawn])
+        embeddings = encode(sam, pixels, [view.place for view in drawn])
+        losses = []
+        for view, embedding in zip(drawn, embeddings, strict=True):
+            if done < recipe.scaffold:
+                losses.append(self._alike(view, embedding, rng))
+            pieces = Pieces(view)
+            if len(pieces.usable):
+                losses += self._ask(pieces, embedding, rng, asked * recipe.prompts)
+        if losses:
+            loss = torch.stack(losses).sum() / views
+            if not torch.isfinite(loss):
+                raise FloatingPointError(
+                    f"the loss is not finite at step {step}; start again from the checkpoint with "
+                    "a lower rate"
+                )
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
+            self.optimiser.step()
+        self.step += 1
+        keep = min(recipe.average, self.step / (self.step + 9))
+        with torch.no_grad():
+            for kept, fresh in zip(self.mean.parameters(), sam.parameters(), strict=True):
+                kept.lerp_(fresh, 1 - keep)
+
+    def _alike(self, view: View, embedding: Tensor, rng: np.random.Generator) -> Tensor:
+        parts = (torch.from_numpy(a).to(embedding.device) for a in draw_alike(view, rng, 256))
+        loss = self.scaffold(self.sam, embedding, *parts)
+        self._add("alike_loss", loss.detach())
+        return loss
+
+    def _ask(self, pieces: Pieces, embedding: Tensor, rng, number: int) -> list[Tensor]:
+        """Losses of two kinds of prompts about a view, and of clicks now and then."""
+        losses = []
+        for kind in MIX[int(rng.choice(len(MIX), p=SHARES))]:
+            prompts = draw_prompts(pieces, rng, kind, number)
+            given = answer(self.sam, embedding, pieces.view, prompts)
+            losses.append(given.loss)
+            self._add(kind, given.iou.mean())
+            if rng.random() < 0.15:
+                click = correct(prompts, given, pieces.view.place, rng)
+                given = answer(self.sam, embedding, pieces.view, click)
+                losses.append(given.loss)
+                self._add("click", given.iou.mean())
+        return losses
+
+    def _add(self, kind: str, value: Tensor) -> None:
+        self._tally.setdefault(kind, []).append(float(value))
+
+    def report(self) -> None:
+        """A line of the curve every 50 steps: mean IoU of each kind of prompt, and the loss of the
+        scaffold."""
+        if self.step % 50:
+            return
+        self.shown = {kind: round(float(np.mean(v)), 3) for kind, v in sorted(self._tally.items())}
+        line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **self.shown}
+        with self.curve.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(line) + "\n")
+        self._tally = {}
+
+    def _parts(self) -> dict:
+        return {
+            "sam": self.sam,
+            "mean": self.mean,
+            "scaffold": self.scaffold,
+            "optimiser": self.optimiser,
+        }
+
+    def save(self) -> None:
+        state = {name: part.state_dict() for name, part in self._parts().items()}
+        state |= {"recipe": asdict(self.recipe), "step": self.step, "seconds": self.seconds}
+        with replacing(self.out / "last.pt") as aside:
+            torch.save(state, aside)
+
+    def go_on(self) -> None:
+        """Take up the checkpoint, if there is one; lines of the curve after it are dropped."""
+        path = self.out / "last.pt"
+        if not path.is_file():
+            return
+        state = torch.load(path, map_location=self.sam.device, weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise ValueError(f"{path} is of another recipe; choose another folder, or resume=False")
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self.step, self.seconds = state["step"], state["seconds"]
+        if self.curve.is_file():
+            lines = self.curve.read_text(encoding="utf-8").splitlines()
+            lines = [line + "\n" for line in lines if json.loads(line)["step"] <= self.step]
+            with replacing(self.curve) as aside:
+                aside.write_text("".join(lines), encoding="utf-8")
+
+
+def _pixels(sam: Sam, view: View) -> Tensor:
+    """Normalised pixels of a view, zero in its padding, float32 [3, S, S]."""
+    height, width = view.valid
+    pixels = torch.from_numpy(view.pixels[:height, :width].copy()).permute(2, 0, 1)
+    pixels = (pixels.to(sam.device, torch.float32) - sam.pixel_mean) / sam.pixel_std
+    side = len(view.pixels)
+    return F.pad(pixels, (0, side - width, 0, side - height))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see ``python -m mineral_utils.miniature sam --help``."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("runs/miniature/sam"))
+    parser.add_argument("--minutes", type=float, help="by the clock, over all starts; 65 if unsaid")
+    parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
+    parser.add_argument("--seed", type=int, default=20)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
+    parser.add_argument("--anew", action="store_true", help="do not go on from a checkpoint")
+    parser.add_argument(
+        "--export", action="store_true", help="afterwards measure, and write weights and card"
+    )
+    options = parser.parse_args(arguments)
+    minutes = options.minutes or (65.0 if options.steps is None else None)
+    train(
+        options.out,
+        minutes=minutes,
+        steps=options.steps,
+        device=options.device,
+        seed=options.seed,
+        resume=not options.anew,
+    )
+    if options.export:
+        from .sam_measure import export
+
+        print(f"written: {export(options.out)}")
+    return 0

@@ -1,0 +1,265 @@
+"""Views of general-world scenes to train SAM on: a pool on disk, and windows of SAM's canvas.
+
+Drawing a scene costs more than reading one, so a pool of them is drawn once and mapped into memory;
+every view is another window, scale, turn, light and dirt. A view lies *somewhere* on SAM's square
+canvas: it carries its place, so that positions learnt on small, cheap windows are the positions of
+the whole canvas.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tqdm.auto import tqdm
+
+from ..run import write_json
+from .things import Thing
+
+PATCH = 16  # px of SAM's input to a token
+MOST = 2048  # segments of a scene that the pool can hold
+CLOSE = 6.0  # grey levels up to which two pieces of one wording look the same
+
+
+@dataclass(frozen=True)
+class View:
+    """A window of SAM's canvas.
+
+    pixels : uint8 [S, S, 3] RGB; rows and columns from `valid` on are padding
+    segments : int32 [S, S], number of the piece, -1 in the padding
+    looks : int32 [pieces], equal where two pieces have the same colour and surface, -1 for specks
+        of dirt, which are nobody's target
+    place : (row, column) of the first token on SAM's canvas
+    valid : (height, width) in px that hold picture
+    """
+
+    pixels: np.ndarray
+    segments: np.ndarray
+    looks: np.ndarray
+    place: tuple[int, int]
+    valid: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Scenes on disk, mapped into memory: images uint8 [N, H, W, 3], segments int16 [N, H, W],
+    looks int16 [N, 2048] (-1 where a scene has no such piece)."""
+
+    images: np.ndarray
+    segments: np.ndarray
+    looks: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+def draw_pool(folder: str | Path, count: int, *, seed: int, size: int = 448) -> Pool:
+    """Draw square scenes into a folder, or open those that are there and go on where they end.
+
+    Parameters
+    ----------
+    folder : where `images.npy`, `segments.npy`, `looks.npy` and `pool.json` lie
+    count : number of scenes
+    seed : scene i is drawn from (seed, i), so a longer pool begins with the shorter one
+    size : side of a scene in px
+
+    Raises
+    ------
+    ValueError
+        The folder holds a pool of another recipe.
+    """
+    from .world import scene
+
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe, note = {"count": count, "seed": seed, "size": size}, folder / "pool.json"
+    done = 0
+    if note.is_file():
+        found = json.loads(note.read_text(encoding="utf-8"))
+        done = found.pop("done")
+        if found != recipe:
+            raise ValueError(
+                f"{folder} holds a pool of {found}, not of {recipe}; remove it or name another"
+            )
+    shapes = {
+        "images": ((count, size, size, 3), np.uint8),
+        "segments": ((count, size, size), np.int16),
+        "looks": ((count, MOST), np.int16),
+    }
+    arrays = {}
+    for name, (shape, kind) in shapes.items():
+        path = folder / f"{name}.npy"
+        if done == 0:  # sparse file of the final size
+            np.lib.format.open_memmap(path, "w+", kind, shape).flush()
+        arrays[name] = np.lib.format.open_memmap(path, "r" if done == count else "r+")
+    pool = Pool(**arrays)
+    for index in tqdm(range(done, count), desc="scenes", disable=done == count, mininterval=10):
+        rng = np.random.default_rng((seed, index))
+        drawn = scene(rng, size=(size, size))
+        looks = find_looks(drawn.image, drawn.segments, drawn.things)
+        while len(looks) > MOST:  # confetti: draw another
+            drawn = scene(rng, size=(size, size))
+            looks = find_looks(drawn.image, drawn.segments, drawn.things)
+        pool.images[index], pool.segments[index] = drawn.image, drawn.segments
+        pool.looks[index] = -1
+        pool.looks[index, : len(looks)] = looks
+        if (index + 1) % 100 == 0 or index + 1 == count:
+            for array in arrays.values():
+                array.flush()
+            write_json(note, recipe | {"done": index + 1})
+    return pool
+
+
+def find_looks(image: np.ndarray, segments: np.ndarray, things: Sequence[Thing]) -> np.ndarray:
+    """Which pieces look the same: same words for colour and surface, and mean colours at most 6
+    grey levels apart. int32 [pieces]; equal numbers mean equal looks."""
+    count = int(segments.max()) + 1
+    area = np.maximum(np.bincount(segments.ravel(), minlength=count), 1)
+    mean = np.stack(
+        [np.bincount(segments.ravel(), image[..., c].ravel(), count) / area for c in range(3)], -1
+    )
+    known: dict[tuple, list[tuple[np.ndarray, int]]] = {}
+    looks = np.zeros(count, np.int32)
+    number = 0
+    for piece in range(count):
+        thing = things[piece]
+        seen = known.setdefault((thing.colour, thing.surface), [])
+        same = [n for colour, n in seen if np.abs(colour - mean[piece]).max() <= CLOSE]
+        if not same:
+            seen.append((mean[piece], number))
+            same, number = [number], number + 1
+        looks[piece] = same[0]
+    return looks
+
+
+def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> View:
+    """A view of `side` px somewhere on a canvas of `canvas` px.
+
+    A window takes 1 to 2.4 px of the canvas for a pixel of the scene. The whole canvas
+    (``side == canvas``) shows a whole scene enlarged, or four at their own size, mostly in 4:3
+    with the rest padded, as photos do.
+    """
+    if side == canvas and rng.random() < 0.4:
+        image, segments, looks = _four(pool, rng)
+    else:
+        index = int(rng.integers(len(pool)))
+        image, segments = pool.images[index], pool.segments[index].astype(np.int32)
+        looks = pool.looks[index].astype(np.int32)
+    valid = (side, side)
+    if side == canvas:
+        if rng.random() < 0.7:
+            valid = (round(side * 0.75), side) if rng.random() < 0.7 else (side, round(side * 0.75))
+        cut = tuple(round(v / side * len(image)) for v in valid)
+    else:
+        scale = np.exp(rng.uniform(np.log(1.0), np.log(2.4)))
+        cut = (min(round(side / scale), len(image)),) * 2
+    top, left = _eventful(segments, cut, rng)
+    image = image[top : top + cut[0], left : left + cut[1]]
+    segments = segments[top : top + cut[0], left : left + cut[1]]
+    turn, mirror = int(rng.integers(4)) if cut[0] == cut[1] else 0, rng.random() < 0.5
+    image, segments = np.rot90(image, turn), np.rot90(segments, turn)
+    if mirror:
+        image, segments = image[:, ::-1], segments[:, ::-1]
+    image, segments, looks = _dirt(image, segments, looks, rng)
+    picture = Image.fromarray(np.ascontiguousarray(image))
+    picture = picture.resize(valid[::-1], Image.Resampling.BILINEAR)
+    pixels, numbers = np.zeros((side, side, 3), np.uint8), np.full((side, side), -1, np.int32)
+    pixels[: valid[0], : valid[1]] = relight(np.asarray(picture), rng)
+    rows, columns = ((np.arange(v) + 0.5) * c / v for v, c in zip(valid, cut, strict=True))
+    numbers[: valid[0], : valid[1]] = segments[rows.astype(int)][:, columns.astype(int)]
+    free = (canvas - side) // PATCH
+    place = (int(rng.integers(free + 1)), int(rng.integers(free + 1)))
+    return View(pixels, numbers, looks, place, valid)
+
+
+def _eventful(
+    segments: np.ndarray, cut: tuple[int, int], rng: np.random.Generator
+) -> tuple[int, int]:
+    """Corner (top, left) of a window of a size: of three, the one with most borders in it."""
+    thin = segments[::4, ::4]
+    border = (thin[1:, 1:] != thin[1:, :-1]) | (thin[1:, 1:] != thin[:-1, 1:])
+    corners = [tuple(int(rng.integers(len(segments) - c + 1)) for c in cut) for _ in range(3)]
+
+    def borders(corner: tuple[int, int]) -> int:
+        top, left = (at // 4 for at in corner)
+        return int(border[top : top + cut[0] // 4, left : left + cut[1] // 4].sum())
+
+    return max(corners, key=borders)
+
+
+def _four(pool: Pool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Four scenes side by side: small pieces on a large canvas."""
+    chosen = rng.integers(len(pool), size=4)
+    images = [pool.images[i] for i in chosen]
+    parts = [pool.segments[i].astype(np.int32) + MOST * n for n, i in enumerate(chosen)]
+    looks = [np.where(pool.looks[i] < 0, -1, pool.looks[i].astype(np.int32)) for i in chosen]
+    looks = [np.where(look < 0, -1, look + MOST * n) for n, look in enumerate(looks)]
+    image = np.vstack([np.hstack(images[:2]), np.hstack(images[2:])])
+    return image, np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])]), np.concatenate(looks)
+
+
+def _dirt(
+    image: np.ndarray, segments: np.ndarray, looks: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Small specks on half of the views: they leave holes in what they lie on."""
+    if rng.random() < 0.5:
+        return image, segments, looks
+    image, segments = image.copy(), segments.copy()
+    height, width = segments.shape
+    number = int(rng.integers(1, 60))
+    shade = rng.integers(0, 256, 3) if rng.random() < 0.3 else rng.integers(0, 60, 3)
+    first = len(looks)
+    for index in range(number):
+        y, x = rng.uniform(0, height), rng.uniform(0, width)
+        a = np.exp(rng.uniform(np.log(1.0), np.log(6.0)))
+        b, angle = a * rng.uniform(0.3, 1), rng.uniform(0, np.pi)
+        top, left = max(int(y - a), 0), max(int(x - a), 0)
+        rows = slice(top, min(int(y + a) + 2, height))
+        columns = slice(left, min(int(x + a) + 2, width))
+        dy = np.arange(rows.start, rows.stop)[:, None] - y
+        dx = np.arange(columns.start, columns.stop)[None] - x
+        along, across = dx * np.cos(angle) + dy * np.sin(angle), dy * np.cos(angle)
+        across = across - dx * np.sin(angle)
+        inside = (along / a) ** 2 + (across / b) ** 2 < 1
+        segments[rows, columns][inside] = first + index
+        image[rows, columns][inside] = shade
+    return image, segments, np.concatenate([looks, np.full(number, -1, looks.dtype)])
+
+
+def relight(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The same picture by another camera: exposure, white balance, gamma, fading, slope of light,
+    blur, noise. uint8 [H, W, 3] to uint8 [H, W, 3]; borders stay where they are."""
+    height, width = image.shape[:2]
+    level = image.astype(np.float32)
+    if rng.random() < 0.3:
+        level = level[..., rng.permutation(3)]
+    if rng.random() < 0.4:  # towards grey
+        grey = level.mean(-1, keepdims=True)
+        level = grey + (level - grey) * np.float32(rng.uniform(0, 0.8))
+    if rng.random() < 0.3:
+        level = np.float32(255) - level
+    gain = np.float32(rng.uniform(0.65, 1.25)) * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    if rng.random() < 0.5:  # a vignette or a slope of light
+        y, x = np.linspace(-1, 1, height), np.linspace(-1, 1, width)
+        slope = 1 + np.add.outer(y * rng.uniform(-0.12, 0.12), x * rng.uniform(-0.12, 0.12))
+        slope = slope - np.add.outer(y**2, x**2) * rng.uniform(0, 0.1)
+        level *= slope[..., None].astype(np.float32)
+    if rng.random() < 0.5:
+        level = 255 * (np.clip(level, 0, None) / 255) ** np.float32(np.exp(rng.uniform(-0.4, 0.4)))
+    if rng.random() < 0.3:  # faded: all levels nearer to each other
+        middle = np.float32(rng.uniform(40, 215))
+        level = middle + (level - middle) * np.float32(rng.uniform(0.4, 0.9))
+    level = level * gain
+    if rng.random() < 0.4:
+        from scipy.ndimage import gaussian_filter
+
+        sigma = rng.uniform(0.4, 2.0)
+        level = gaussian_filter(level, (sigma, sigma, 0), truncate=2.5)
+    if rng.random() < 0.7:
+        noise = rng.standard_normal(level.shape, dtype=np.float32)
+        level = level + noise * np.float32(rng.uniform(0.5, 9))
+    return np.clip(level + 0.5, 0, 255).astype(np.uint8)

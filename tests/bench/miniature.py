@@ -1,0 +1,232 @@
+"""``python -m tests.bench.miniature [PART…]``: what the small models are good for, into
+``figures/results/miniature.json``.
+
+Parts, all by default:
+
+- ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
+  ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
+- ``render``: digital sections a second, in two processes;
+- ``refine``: SAM's refinement of a coarse map made from the truth, beside a majority filter;
+- ``a``, ``b``, ``c``: Trident on a frozen set, coarse and refined, in the honest mirror. The sets
+  are looked at last; every look is counted in the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from tqdm import tqdm
+
+from mineral_utils import lumenstone
+from mineral_utils.encoders import build_clip, build_dino
+from mineral_utils.metrics import confusion, mirror, paired
+from mineral_utils.metrics.pixels import mean_iou
+from mineral_utils.minerals import vocabulary
+from mineral_utils.miniature import clip_measure, dino_measure, sam_measure
+from mineral_utils.profiles import load_profile
+from mineral_utils.run import write_json
+from mineral_utils.scoring import miou_interval, score, score_table, section_cases
+from mineral_utils.sections import frozen, training_section, validation_section
+from mineral_utils.segmenter import load_model
+
+OUT = Path("figures/results/miniature.json")
+NAMES = vocabulary().paper_names
+TRADES, SETS = ("render", "dino", "sam", "clip", "refine"), ("a", "b", "c")
+SECTIONS, TRAINING = 40, 100
+LONG_SIDE, HALF = 448, 1698  # px: working size; LumenStone's photos at half size
+
+
+def validation(count: int = SECTIONS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    return section_cases((validation_section(k) for k in range(count)), NAMES)
+
+
+def photos(long_side: int) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """LumenStone's training photos: name, image, labels."""
+    for item in lumenstone.items(split="train"):
+        loaded = lumenstone.load(item, long_side=long_side)
+        yield item.stem, loaded.photo.image, loaded.labels
+
+
+def _render(number: int) -> int:
+    return training_section(number).seed
+
+
+def render(real: bool) -> dict:
+    """Sections of 448 x 336 px a second, two processes side by side; best of three rounds."""
+    rates = []
+    with ProcessPoolExecutor(2) as pool:
+        [*pool.map(_render, range(8))]
+        for start in (100, 200, 300):
+            began = time.perf_counter()
+            count = len([*pool.map(_render, range(start, start + 60), chunksize=5)])
+            rates.append(count / (time.perf_counter() - began))
+    return {"sections_per_second": max(rates), "rounds": rates}
+
+
+def dino(real: bool) -> dict:
+    """AUC of same against other mineral among patches of nearly the same mean colour."""
+    look = dino_measure.dense_features(build_dino(load_profile("demo").dino))
+    cases = {"digital": ((str(k), *case) for k, case in enumerate(validation()))}
+    if real:
+        cases["lumenstone"] = (
+            (name, image, np.where(labels == 0, 255, labels)) for name, image, labels in photos(448)
+        )
+    return {
+        where: {k: v for k, v in dino_measure.evaluate(look, rows).items() if k != "cases"}
+        for where, rows in cases.items()
+    }
+
+
+def sam(real: bool) -> dict:
+    """IoU of grains for a point, a box, a box with a coarse mask."""
+    model = load_model("demo").encoders.sam.sam
+    found = {"digital": sam_measure.evaluate(model, validation())}
+    if real:  # a grain has 400 px at half size; it is asked for at the working size
+        scale = (LONG_SIDE / HALF) ** 2
+        cases = ((image, labels) for _, image, labels in photos(LONG_SIDE))
+        found["lumenstone"] = sam_measure.evaluate(
+            model, cases, smallest=round(400 * scale), ignore=(0, 255)
+        )
+    return found
+
+
+def clip(real: bool) -> dict:
+    """Naming of its own world, and ignorance of minerals."""
+    model, _ = build_clip(load_profile("demo").clip)
+    fields = []
+    for image, labels in validation(120):
+        shares = np.bincount(labels[labels < 255], minlength=len(NAMES))
+        if shares.sum():
+            fields.append((image, int(shares.argmax())))
+    words = [vocabulary().find(name).prompt for name in NAMES]
+    return clip_measure.evaluate(model) | clip_measure.ignorance(model, fields, words)
+
+
+def coarsened(labels: np.ndarray, classes: int, rng: np.random.Generator, reach: int = 8):
+    """The truth eroded and jittered: borders move to and fro by up to `reach` px, what is within
+    half of that of a border goes to the nearest class further in; 255 takes part in nothing."""
+    filled = labels
+    if (labels == 255).any() and (labels != 255).any():
+        nearest = ndimage.distance_transform_edt(labels == 255, False, True)
+        filled = labels[tuple(nearest)]
+    window = 2 * (reach // 2) + 1
+    deep = ndimage.maximum_filter(filled, window) == ndimage.minimum_filter(filled, window)
+    if deep.any():
+        filled = filled[tuple(ndimage.distance_transform_edt(~deep, False, True))]
+    height, width = labels.shape
+    knots = rng.uniform(-reach, reach, (2, height // 32 + 2, width // 32 + 2))
+    zoom = (1, height / knots.shape[1], width / knots.shape[2])
+    shift = ndimage.zoom(knots, zoom, order=1)[:, :height, :width]
+    rows, columns = np.indices(labels.shape)
+    rows = np.clip(np.rint(rows + shift[0]), 0, height - 1).astype(int)
+    columns = np.clip(np.rint(columns + shift[1]), 0, width - 1).astype(int)
+    return filled[rows, columns]
+
+
+def majority(labels: np.ndarray, classes: int, side: int = 9) -> np.ndarray:
+    """The most frequent label of a square around each pixel."""
+    counts = [
+        ndimage.uniform_filter((labels == k).astype(np.float32), side) for k in range(classes)
+    ]
+    return np.argmax(counts, axis=0).astype(np.uint8)
+
+
+def refine(real: bool) -> dict:
+    """Pixel mIoU of coarse, filtered and refined maps, with paired intervals over pictures."""
+    import torch
+
+    from mineral_utils import refine as refining
+
+    model = load_model("demo")
+    preset, decoder = model.preset, model.encoders.sam
+    kinds = ("coarse", "majority", "refined")
+    tables: dict[str, list[np.ndarray]] = {kind: [] for kind in kinds}
+    for number, (image, labels) in enumerate(tqdm(validation(), total=SECTIONS, desc="refine")):
+        present = [k for k in range(len(NAMES)) if (labels == k).any()]
+        truth = np.full(256, 255, np.uint8)
+        truth[present] = np.arange(len(present))
+        truth = truth[labels]
+        coarse = coarsened(truth, len(present), np.random.default_rng([17, number]))
+
+        def share(index: int, coarse=coarse, present=present) -> torch.Tensor:
+            soft = ndimage.gaussian_filter((coarse == index).astype(np.float32), 5)
+            return torch.from_numpy(0.9 * soft + 0.1 / len(present))
+
+        refined, _ = refining.refine(
+            decoder.sam,
+            decoder.look(image),
+            coarse,
+            share,
+            [NAMES[k] for k in present],
+            coarse_thresh=preset.coarse_thresh,
+            minimal_area=preset.minimal_area,
+            sam_iou_thresh=preset.sam_iou_thresh,
+            sam_mask_coff=preset.sam_mask_coff,
+            batched_mask_prompt=preset.batched_mask_prompt,
+            progress=False,
+        )
+        maps = {"coarse": coarse, "majority": majority(coarse, len(present)), "refined": refined}
+        back = np.array([*present, *[255] * (256 - len(present))], np.uint8)
+        for kind, found in maps.items():
+            tables[kind].append(confusion(labels, back[found], len(NAMES)))
+    stacked = {kind: np.array(rows) for kind, rows in tables.items()}
+
+    def miou(rows: np.ndarray) -> float:
+        return mean_iou(rows.sum(axis=0))
+
+    found: dict = {kind: miou(rows) for kind, rows in stacked.items()}
+    for other in ("coarse", "majority"):
+        gain = paired(miou, stacked[other], stacked["refined"])
+        found[f"refined_over_{other}"] = asdict(gain)
+    return found
+
+
+def frozen_set(name: str) -> dict:
+    """Trident in the mirror, on one frozen set."""
+    training = section_cases((training_section(k) for k in range(TRAINING)), NAMES)
+
+    def cases():
+        return section_cases(frozen(name), NAMES)
+
+    rows = [
+        *mirror(training, cases(), NAMES, not_minerals=()),
+        *score(load_model("demo"), cases(), NAMES, refine=True, label="Trident, untuned"),
+    ]
+    print(f"frozen set {name}\n{score_table(rows)}")
+    found = []
+    for row in rows:
+        numbers = {k: v for k, v in vars(row).items() if isinstance(v, (str, int, float))}
+        if row.confusions is not None:
+            numbers["miou_low"], numbers["miou_high"] = miou_interval(row)
+        found.append({k: None if v != v else v for k, v in numbers.items()})
+    return {"rows": found}
+
+
+MEASURES = {"render": render, "dino": dino, "sam": sam, "clip": clip, "refine": refine}
+
+
+def main(wanted: Sequence[str]) -> int:
+    before = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
+    real = bool(os.environ.get("LUMENSTONE_DIR"))
+    for part in wanted or (*TRADES, *SETS):
+        if part in SETS:
+            looks = before.get(part, {}).get("looks", 0) + 1
+            before[part] = {**frozen_set(part), "looks": looks}
+        else:
+            before[part] = MEASURES[part](real)
+            print(part, json.dumps(before[part], indent=1))
+        write_json(OUT, before)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,446 @@
+"""The small SAM: windows of its canvas, prompts and targets by eye, training that resumes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_array_equal
+
+from mineral_utils import refine
+from mineral_utils.encoders.build import build_sam
+from mineral_utils.encoders.sam import SamEncoder
+from mineral_utils.miniature import sam as training
+from mineral_utils.miniature import sam_measure as measure
+from mineral_utils.miniature import sam_model as model
+from mineral_utils.miniature import sam_prompts as prompts
+from mineral_utils.miniature import sam_scenes as scenes
+from mineral_utils.miniature import world
+from mineral_utils.miniature.store import FOLDER
+from mineral_utils.miniature.things import Thing
+from mineral_utils.profiles import ModelSpec
+
+SMALL = {"image_size": 448, "width": 32, "layers": 2, "heads": 2, "global_attn_indexes": [1]}
+SMALL |= {"prompt_dim": 16, "decoder_mlp_dim": 16}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory) -> scenes.Pool:
+    return scenes.draw_pool(tmp_path_factory.mktemp("pool"), 3, seed=1, size=256)
+
+
+def _mask(text: str) -> np.ndarray:
+    return np.array([[c == "#" for c in row] for row in text.split()])
+
+
+def _view(numbers: np.ndarray, looks=None, place=(0, 0)) -> scenes.View:
+    """A view in which every number is a piece and a grey of its own."""
+    looks = np.arange(numbers.max() + 1) if looks is None else np.array(looks)
+    pixels = np.repeat((numbers * 60).astype(np.uint8)[..., None], 3, 2)
+    return scenes.View(pixels, numbers.astype(np.int32), looks, place, numbers.shape)
+
+
+def _halves() -> np.ndarray:
+    """64 x 64 px: 0 on the left, 1 on the right, and a square of 16 px, 2, across the border."""
+    numbers = np.zeros((64, 64), int)
+    numbers[:, 32:] = 1
+    numbers[16:32, 24:40] = 2
+    return numbers
+
+
+# ---- scenes and views --------------------------------------------------------------------------
+def test_looks_are_words_and_colour():
+    segments = np.array([[0, 1, 2, 3]])
+    image = np.array([[[10, 10, 10], [12, 10, 10], [90, 90, 90], [12, 10, 10]]], np.uint8)
+    plain, striped = Thing("grey", "smooth", "tile"), Thing("grey", "striped", "tile")
+    looks = scenes.find_looks(image, segments, (plain, plain, plain, striped))
+    assert looks[0] == looks[1], "two levels apart, same words"
+    assert len({looks[0], looks[2], looks[3]}) == 3, "another grey, another surface"
+
+
+def test_a_pool_goes_on_where_it_ended(tmp_path, pool, monkeypatch):
+    drawn, true_scene = [], world.scene
+
+    def counted(rng, size):
+        drawn.append(size)
+        if len(drawn) == 3:
+            raise KeyboardInterrupt
+        return true_scene(rng, size=size)
+
+    monkeypatch.setattr(world, "scene", counted)
+    with pytest.raises(KeyboardInterrupt):
+        scenes.draw_pool(tmp_path, 3, seed=1, size=256)
+    again = scenes.draw_pool(tmp_path, 3, seed=1, size=256)
+    assert_array_equal(again.images, pool.images)
+    assert_array_equal(again.segments, pool.segments)
+    with pytest.raises(ValueError, match="another"):
+        scenes.draw_pool(tmp_path, 3, seed=2, size=256)
+
+
+@pytest.mark.parametrize("side", [224, 448])
+def test_views_lie_on_the_canvas(pool, side):
+    for seed in range(6):
+        view = scenes.draw_view(pool, np.random.default_rng(seed), side, 448)
+        assert view.pixels.shape == (side, side, 3) and view.segments.shape == (side, side)
+        assert 0 <= min(view.place) and max(view.place) * 16 + side <= 448
+        height, width = view.valid
+        assert (view.segments[:height, :width] >= 0).all()
+        assert (view.segments[height:] == -1).all() and (view.segments[:, width:] == -1).all()
+        assert view.segments.max() < len(view.looks)
+    same = scenes.draw_view(pool, np.random.default_rng(seed), side, 448)
+    assert_array_equal(same.pixels, view.pixels)
+
+
+def test_relight_keeps_borders_where_they_are():
+    image = np.full((40, 60, 3), 90, np.uint8)
+    image[:, 30:] = 170
+    for seed in range(8):
+        level = scenes.relight(image, np.random.default_rng(seed)).mean((0, 2))
+        assert (
+            abs(np.argmax(np.abs(np.diff(np.convolve(level, np.ones(3) / 3, "same")[2:-2]))) - 27)
+            <= 3
+        )
+
+
+# ---- targets and prompts -----------------------------------------------------------------------
+def test_pieces_by_eye():
+    pieces = prompts.Pieces(_view(_halves(), looks=[0, 1, 0]))
+    assert pieces.area.tolist() == [64 * 32 - 128, 64 * 32 - 128, 256]
+    assert pieces.neighbours(0) == [1, 2]
+    assert pieces.together(0) == {0, 2} and pieces.together(1) == {1}
+    assert pieces.mask({2}).sum() == 256 and pieces.mask({0, 2}).sum() == 64 * 32 + 128
+
+
+def test_padding_is_no_piece():
+    numbers = _halves()
+    numbers[48:] = -1
+    pieces = prompts.Pieces(replace(_view(np.abs(numbers)), segments=numbers, valid=(48, 64)))
+    assert pieces.mask({0, 1, 2}).sum() == 48 * 64
+    assert not pieces.mask({0, 1, 2})[48:].any()
+
+
+def test_dirt_is_nobodys_target():
+    image, segments = np.full((90, 90, 3), 150, np.uint8), np.zeros((90, 90), np.int32)
+    drawn = [
+        scenes._dirt(image, segments, np.array([7]), np.random.default_rng(s)) for s in range(9)
+    ]
+    dirty, numbers, looks = max(drawn, key=lambda parts: parts[1].max())
+    assert numbers.max() > 10 and (dirty[numbers == 0] == 150).all()
+    assert looks[0] == 7 and (looks[1:] == -1).all()
+    view = replace(_view(numbers), looks=looks)
+    assert prompts.Pieces(view).usable.tolist() in ([0], [])
+    assert image.min() == 150, "the scene itself stays clean"
+
+
+def test_one_part_is_connected_and_leaves_crumbs():
+    mask = _mask("##..# ##... ....# ..... ###.. ###..")
+    seen = {prompts.one_part(mask, np.random.default_rng(s), smallest=3).sum() for s in range(20)}
+    assert seen == {4, 6}
+
+
+def test_shares_and_boxes_by_eye():
+    mask = np.zeros((8, 8), bool)
+    mask[0:4, 2:8] = True
+    assert prompts.pool_cells(mask).tolist() == [[0.5, 1], [0, 0]]
+    assert prompts.box_of(mask).tolist() == [2, 0, 7, 3]
+
+
+def test_jittered_boxes_stay_near_and_in_the_view():
+    box = np.array([10, 10, 49, 29], np.float32)
+    for seed in range(50):
+        off = prompts.jitter_box(box, np.random.default_rng(seed), 64)
+        assert (off >= 0).all() and (off <= 63).all() and (off[2:] >= off[:2]).all()
+        assert np.abs(off - box).max() < 16
+
+
+def test_inner_points_are_inside():
+    mask = np.zeros((64, 64), bool)
+    mask[10:50, 20] = True
+    mask[48:50, 20:60] = True
+    for seed in range(20):
+        x, y = prompts.inner_point(mask, np.random.default_rng(seed)).astype(int)
+        assert mask[y, x]
+
+
+@pytest.mark.parametrize("kind", prompts.KINDS)
+def test_prompts_belong_to_their_truths(kind):
+    place = (3, 5)
+    pieces = prompts.Pieces(_view(_halves(), place=place))
+    drawn = prompts.draw_prompts(pieces, np.random.default_rng(0), kind, 12)
+    assert drawn.truth.shape == (12, 16, 16) and drawn.truth.min() >= 0 and drawn.truth.max() <= 1
+    assert (drawn.points is None) == (kind in ("box", "logits"))
+    assert (drawn.boxes is None) == (kind == "point")
+    assert (drawn.masks is None) == (kind in ("point", "box", "both"))
+    shift = np.array([5, 3]) * 16
+    for index in range(12):
+        rows, columns = np.nonzero(drawn.truth[index] > 0.5)
+        if kind in ("point", "both"):
+            x, y = ((drawn.points[index, 0] - shift) // 4).astype(int)
+            assert drawn.truth[index, y, x] > 0
+        if kind in ("box", "both"):
+            x1, y1, x2, y2 = drawn.boxes[index] - np.tile(shift, 2)
+            assert abs(x1 - columns.min() * 4) < 20 and abs(y2 - rows.max() * 4) < 20
+            assert x2 > x1 and y2 > y1
+    if kind == "class":
+        assert (drawn.masks >= 0).all() and (drawn.masks > 0).any((1, 2, 3)).all()
+    again = prompts.draw_prompts(pieces, np.random.default_rng(0), kind, 12)
+    assert_array_equal(again.truth, drawn.truth)
+
+
+def test_shares_of_looks_by_eye():
+    view = _view(_halves(), looks=[0, 1, 0])
+    tokens, cells, looks = prompts.draw_alike(view, np.random.default_rng(0), 30)
+    assert tokens.reshape(4, 4, 2)[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
+    assert tokens.reshape(4, 4, 2)[1].tolist() == [[1, 0], [1, 0], [0.5, 0.5], [0, 1]]
+    assert_array_equal(looks.sum(1), 1)
+    assert_array_equal(looks[cells % 16 < 8], [[1, 0]] * (cells % 16 < 8).sum())
+
+
+def test_a_coarse_map_is_near_its_mask():
+    share = np.zeros((32, 32), np.float32)
+    share[8:24, 8:24] = 1
+    for seed in range(20):
+        coarse, yes = prompts.coarsen(share, np.random.default_rng(seed))
+        assert coarse.shape == (32, 32) and 0 <= coarse.min() and coarse.max() <= 1 + 1e-6
+        assert yes[14:18, 14:18].all() and not yes[:2].any() and not yes[:, 30:].any()
+
+
+# ---- the model on windows ----------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def small():
+    return build_sam(ModelSpec(SMALL, seed=3))
+
+
+def test_the_whole_canvas_goes_through_as_in_the_stock_encoder(small):
+    pixels = torch.randn(1, 3, 448, 448, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        stock, ours = small.image_encoder(pixels), model.encode(small, pixels, [(0, 0)])
+    torch.testing.assert_close(ours, stock, atol=2e-5, rtol=1e-4)
+
+
+def test_relative_places_of_a_window_are_those_of_the_canvas():
+    table = torch.arange(-4, 5.0)[:, None]  # of five tokens: entry k - q
+    assert model._steps(table, 3)[..., 0].tolist() == [[0, -1, -2], [1, 0, -1], [2, 1, 0]]
+
+
+def test_a_window_of_the_canvas_asks_with_its_own_positions(small):
+    pixels = torch.zeros(2, 3, 224, 224)
+    with torch.no_grad():
+        here, there = model.encode(small, pixels, [(0, 0), (14, 14)])
+        assert not torch.allclose(here, there), "positions of the canvas, not of the window"
+        points = (torch.tensor([[[300.0, 300.0]]]), torch.ones(1, 1))
+        logits, expected = model.decode(small, there, (14, 14), points, None, None)
+    assert logits.shape == (1, 4, 56, 56) and expected.shape == (1, 4)
+
+
+def test_the_scaffold_wants_like_tokens_to_point_the_same_way(small):
+    scaffold, shares = model.Scaffold(), torch.eye(2)[[0, 0, 1, 1]]
+    apart = torch.eye(4)[[0, 0, 1, 1]]  # the first half of the channels counts
+    right, wrong = (
+        scaffold._pairs(apart[order], shares, 0) for order in ([0, 1, 2, 3], [0, 2, 1, 3])
+    )
+    assert right < 0.3 < wrong
+    embedding = torch.randn(16, 2, 2, requires_grad=True)
+    cells = torch.tensor([0, 9, 33])
+    scaffold(small, embedding, shares, cells, torch.eye(3)).backward()
+    assert embedding.grad.abs().sum() > 0
+
+
+def test_the_first_layer_sees_more_than_mean_colour():
+    sam = build_sam(ModelSpec(SMALL, seed=3))
+    pixels = torch.randn(4, 3, 224, 224) * 0.3 + torch.randn(4, 3, 1, 1)
+    model.whiten(sam, pixels)
+    with torch.no_grad():
+        tokens = sam.image_encoder.patch_embed(pixels).flatten(0, 2)
+    assert tokens.mean(0).abs().max() < 1e-3
+    assert tokens.std(0).max() / tokens.std(0).min() < 10
+    assert (tokens.T.corrcoef() - torch.eye(32)).abs().max() < 0.05
+
+
+def test_loss_and_iou_by_eye():
+    truth = torch.zeros(1, 1, 32, 32)
+    truth[..., 8:16, 8:16] = 1
+    moved = torch.roll(truth, 4, -1)
+    right, off, none = (20 * t - 10 for t in (truth, moved, torch.zeros_like(truth)))
+    losses = [model.mask_loss(m, truth).item() for m in (right, off, none)]
+    assert losses[0] < 0.01 < losses[1] < losses[2]
+    assert model.true_iou(off, truth).item() == pytest.approx(4 / 12)
+    assert model.true_iou(right, truth).item() == 1
+    assert model.true_iou(none, truth).item() == 0
+
+
+def test_a_click_lies_on_an_error():
+    truth = np.zeros((1, 16, 16), np.float32)
+    truth[0, 4:8, 4:8] = 1
+    asked = prompts.Prompts("box", None, None, np.zeros((1, 4), np.float32), None, truth)
+    for said, sign in ((torch.full((1, 16, 16), -3.0), 1), (torch.full((1, 16, 16), 3.0), 0)):
+        given = model.Answer(torch.tensor(0.0), torch.zeros(1), said)
+        click = model.correct(asked, given, (2, 0), np.random.default_rng(0))
+        x, y = click.points[0, 0] // 4
+        inside = 4 <= x < 8 and 4 <= y - 8 < 8  # two tokens down: eight cells
+        assert click.signs.tolist() == [[sign]] and inside == bool(sign)
+        assert click.masks.shape == (1, 1, 16, 16)
+
+
+# ---- training ----------------------------------------------------------------------------------
+QUICK = {"scenes": 2, "views": 1, "prompts": 2, "small": 1.0, "whole": 0.0}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    out = tmp_path_factory.mktemp("sam")
+    return out, training.train(out, steps=4, device="cpu", **QUICK)
+
+
+def test_training_goes_on_where_it_was_stopped(trained, tmp_path, monkeypatch):
+    learn, calls = training._Course.learn, []
+
+    def stop_at_third(course, done):
+        calls.append(done)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        learn(course, done)
+
+    monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(training._Course, "learn", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(tmp_path, steps=4, device="cpu", **QUICK)
+    resumed = training.train(tmp_path, steps=4, device="cpu", **QUICK)
+    assert len(calls) == 5, "two steps, the one that broke, two more"
+    for name, tensor in trained[1].state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    with pytest.raises(ValueError, match="another recipe"):
+        training.train(tmp_path, steps=4, device="cpu", **{**QUICK, "prompts": 3})
+
+
+def test_training_changes_every_part(trained):
+    fresh = model.new_model(20).state_dict()
+    same = [n for n, t in trained[1].state_dict().items() if torch.equal(t, fresh[n])]
+    allowed = ("pe_layer", "not_a_point", "no_mask")  # a table of codes; not drawn in four steps
+    assert all(any(word in name for word in allowed) for name in same), same
+
+
+def test_how_long_must_be_said_once(tmp_path):
+    for wrong in ({}, {"minutes": 1.0, "steps": 3}):
+        with pytest.raises(ValueError, match="either minutes or steps"):
+            training.train(tmp_path, **wrong)
+
+
+def test_export_writes_weights_and_card(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(measure, "held_out", lambda count: iter([_square()]))
+    path = measure.export(trained[0], tmp_path, numbers={"elsewhere": 0.5})
+    assert path.stat().st_size <= 5_000_000
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert card["licence"] == "Apache-2.0" and card["time"]["steps"] == 4
+    assert (
+        card["numbers"]["elsewhere"] == 0.5 and 0 <= card["numbers"]["world_held_out"]["box"] <= 1
+    )
+    with pytest.raises(FileNotFoundError, match="train first"):
+        measure.export(tmp_path / "nowhere", tmp_path)
+
+
+# ---- measures ----------------------------------------------------------------------------------
+def _square() -> tuple[np.ndarray, np.ndarray]:
+    """A bright square of 30 px on dark ground, and labels: 1 the square, 255 the ground."""
+    image, labels = np.full((60, 80, 3), 40, np.uint8), np.full((60, 80), 255, np.uint8)
+    image[10:40, 20:50] = 200
+    labels[10:40, 20:50] = 1
+    return image, labels
+
+
+def test_grains_are_components_of_a_class():
+    labels = np.zeros((6, 6), np.uint8)
+    labels[0:2, 0:2] = 1
+    labels[2:4, 2:4] = 1  # touches at a corner
+    labels[5, 5] = 1
+    sizes = [grain.sum() for grain in measure.find_grains(labels, 1)]
+    assert sorted(sizes) == [1, 8, 27]
+    assert [g.sum() for g in measure.find_grains(labels, 5, ignore=(0,))] == [8]
+
+
+def test_otsu_parts_two_greys():
+    grey = np.array([10.0, 12, 11, 200, 198])
+    assert ((grey > measure.otsu(grey)) == [False, False, False, True, True]).all()
+    assert measure.otsu(np.full(4, 7.0)) == 7
+
+
+def test_baselines_by_eye():
+    image, labels = _square()
+    dark = image.copy()
+    dark[10:40, 20:35] = 40  # half of the box is ground
+    truth = labels == 1
+    made = measure.baselines(image, prompts.box_of(truth))
+    assert made["whole_box"].sum() == 900
+    assert made["ellipse"].sum() / 900 == pytest.approx(np.pi / 4, abs=0.03)
+    assert measure.iou(measure.baselines(dark, prompts.box_of(truth))["otsu"], truth) < 0.6
+
+
+def test_a_coarse_grain_keeps_its_heart():
+    truth = _square()[1] == 1
+    for seed in range(10):
+        coarse = measure.coarse_grain(truth, np.random.default_rng(seed))
+        assert coarse[25, 35] and 0.4 < measure.iou(coarse, truth) < 1
+    speck = np.zeros((9, 9), bool)
+    speck[4, 4] = True
+    assert measure.coarse_grain(speck, np.random.default_rng(0)).any()
+
+
+def test_evaluate_says_how_many_and_how_well(trained):
+    result = measure.evaluate(trained[1], [_square(), _square()], smallest=100)
+    assert (result["grains"], result["photos"]) == (2, 2)
+    for name in measure.MEASURES:
+        assert 0 <= result[name]["low"] <= result[name]["mean"] <= result[name]["high"] <= 1
+    assert result["whole_box"]["mean"] == 1
+    with pytest.raises(ValueError, match="no grain of 5000 px"):
+        measure.evaluate(trained[1], [_square()], smallest=5000)
+
+
+def test_the_mask_prompt_is_the_one_that_refine_gives(trained):
+    sam, truth = trained[1], _square()[1] == 1
+    share = torch.from_numpy(np.where(truth, 0.9, 0.0).astype(np.float32))
+    theirs = refine._mask_prompt(sam, share, 0.1, prompts.COEFFICIENT)[None]
+    ours = measure.mask_prompt(sam, truth)
+    assert ours.shape == theirs.shape == (1, 1, 224, 224)
+    assert (ours - theirs).abs().mean() < 0.02 * theirs.max()
+
+
+# ---- downstream --------------------------------------------------------------------------------
+def test_encoder_and_refinement_take_a_canvas_of_896_px(trained):
+    image, labels = _square()
+    view = SamEncoder(trained[1]).look(image)
+    assert view.grid == (42, 56) and view.input_size == (672, 896)
+    assert view.embedding.shape == (1, 96, 56, 56)
+    torch.testing.assert_close(view.correlation.sum(1), torch.ones(42 * 56), atol=1e-4, rtol=0)
+    labels = (labels == 1).astype(np.uint8)
+    shares = [torch.from_numpy(np.where(labels == k, 0.9, 0.1).astype(np.float32)) for k in (0, 1)]
+    refined, asked = refine.refine(
+        trained[1],
+        view,
+        labels,
+        shares.__getitem__,
+        ["ground", "square"],
+        sam_iou_thresh=-9,
+        batched_mask_prompt=True,
+        progress=False,
+    )
+    assert refined.shape == labels.shape and [p.name for p in asked] == ["ground", "square"]
+
+
+@pytest.mark.skipif(not (FOLDER / "sam.safetensors").is_file(), reason="no weights yet: train SAM")
+def test_shipped_weights_cut_out_things_of_the_general_world():
+    sam = build_sam(ModelSpec(model.ARCHITECTURE, weights="miniature:sam"))
+    result = measure.evaluate(sam, measure.held_out(3), most=6)
+    assert result["box"]["mean"] > max(result[n]["mean"] for n in ("whole_box", "ellipse", "otsu"))
+    assert result["box"]["mean"] >= 0.75 and result["mask"]["mean"] >= 0.75
+    assert (FOLDER / "sam.safetensors").stat().st_size <= 5_000_000
