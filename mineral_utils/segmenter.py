@@ -88,14 +88,19 @@ class Segmenter:
 
     @property
     def banner(self) -> str | None:
-        """A sentence to show with every picture: that weights are random, or else the profile's own
-        warning; None where there is none."""
-        if not self.encoders.random:
-            return self.warning or None
-        return (
-            f"{', '.join(self.encoders.random)}: random weights. Every stage can be followed; "
-            "the map means nothing yet."
-        )
+        """What to say with every picture: that weights are random, and the profile's own warning;
+        None where there is nothing to say."""
+        random, said = self.encoders.random, []
+        if random == ("SAM",):
+            said.append("SAM: random weights, so refined outlines mean nothing yet.")
+        elif random:
+            said.append(
+                f"{', '.join(random)}: random weights. Every stage can be followed; "
+                "the map means nothing yet."
+            )
+        if self.warning:
+            said.append(self.warning)
+        return " ".join(said) or None
 
     def encode(self, photo, *, keep_stages: bool = False, progress: bool = True, **changes):
         """Encode one photo, or each of a list.
