@@ -23,8 +23,8 @@ DENSE_SCALE = 20.0
 SHARES = {"sentence": 1.0, "whole": 0.3, "colour": 1.0, "surface": 1.0, "both": 0.5, "thing": 0.3}
 SHARES |= {"main_colour": 0.5, "main_surface": 0.7, "name": 0.2}
 _SPOKEN = 96  # pairs of words, and phrases, that are read at a step: texts cost time
-# every second material is smooth, ten times as often as striped or dotted: else the answer
-# "smooth" is good enough for long
+# more than a third of the materials are smooth, and the rest share nine words: without a lower
+# weight the answer "smooth" is good enough for long
 _COMMON = (1.0, 0.3)
 _FORMS = ("{}", "a {} thing", "something {}", "it is {}", "{} things", "on this photo: {}.")
 

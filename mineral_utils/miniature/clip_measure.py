@@ -25,6 +25,7 @@ from .store import FOLDER, save_weights
 from .things import COLOURS, SURFACES
 from .world import scene
 
+WHOLE = 224
 HELD_OUT = 5_000_000_000  # seeds of training are below 2**32
 # the names among which held-out pictures are named: 16 colours x 3 surfaces
 NAMES = tuple(
@@ -36,6 +37,18 @@ NAMES = tuple(
         ),
         ("smooth", "striped", "dotted"),
     )
+)
+
+
+RECIPE = (
+    "Symmetric contrastive loss of pictures and sentences at batch 96 (AdamW, one cycle), "
+    "pieces of 64 px first, then 112 px, whole scenes of 224 px at the end; surfaces drawn "
+    "bold. The patch filters start as mean colours and cosine waves (clip_start). Beside it "
+    "weak supervision, as the world's segments are known: what Trident reads (the last block's "
+    "values through its output projection, averaged over patches of one material, or single "
+    "patches) is matched with the words for colour, surface and shape that are true there, "
+    "pictures of one thing with its colour and surface; and made-up names are to be the same "
+    "name in every sentence, so that unknown words stay apart."
 )
 
 
@@ -92,7 +105,7 @@ def _naming(reader: Reader, number: int) -> dict[str, float]:
         if len(right[0]) >= number:
             break
         kind = ("surface", "single")[seed % 2]
-        drawn = scene(np.random.default_rng([HELD_OUT, 0, seed]), (224, 224), kind, bold=True)
+        drawn = scene(np.random.default_rng([HELD_OUT, 0, seed]), (WHOLE, WHOLE), kind, bold=True)
         about = main_thing(drawn)
         if about is None:
             continue
@@ -113,7 +126,7 @@ def _dense(reader: Reader, number: int) -> dict[str, float]:
     right: dict[str, list[float]] = {}
     for seed in range(number):
         kind = ("things", "leaves", "land", "mosaic", "mixed")[seed % 5]
-        drawn = scene(np.random.default_rng([HELD_OUT, 1, seed]), (224, 224), kind, bold=True)
+        drawn = scene(np.random.default_rng([HELD_OUT, 1, seed]), (WHOLE, WHOLE), kind, bold=True)
         own, pairs = materials(drawn)
         truth = own[drawn.segments]
         share = shares(truth, len(pairs))
@@ -183,11 +196,11 @@ def export(
     out : the folder of the training, for its curve
     numbers : measured elsewhere (`ignorance`), to stand on the card too
     """
-    rounded = build(0)
+    rounded, sizes = build(0), {"pictures": 240, "scenes": 80}
     rounded.load_state_dict({key: value.half() for key, value in model.state_dict().items()})
     rows = (Path(out) / "curve.jsonl").read_text(encoding="utf-8").splitlines()
     last = json.loads(rows[-1])
-    measured = {key: round(value, 4) for key, value in evaluate(rounded).items()}
+    measured = {key: round(value, 4) for key, value in evaluate(rounded, **sizes).items()}
     print(json.dumps(measured, indent=1))
     card = {
         "title": "Small CLIP of the general world",
@@ -197,21 +210,13 @@ def export(
             "shapes, dead leaves, fractal landscapes, mosaics, with sentences in everyday words. "
             "No ore texture, no mineral name, no photo."
         ),
-        "recipe": (
-            "Symmetric contrastive loss of pictures and sentences at batch 96 (AdamW, one cycle), "
-            "at 112 px for most of the time and at 224 px at the end. Beside it weak supervision "
-            "at the patch, as the world's segments are known: what Trident reads (the last block's "
-            "values through its output projection, averaged over patches of one material, or "
-            "single patches) is matched with the words for colour, surface and shape that are "
-            "true there; and made-up names are to be the same name in every sentence, so that "
-            "unknown words stay apart. Made again by: "
-            "python -m mineral_utils.miniature clip --export"
-        ),
+        "recipe": RECIPE,
         "time": {
             "steps": last["step"],
             "minutes": round(last["seconds"] / 60, 1),
             "hardware": "one thread of a two-core CPU, shared with other work",
         },
+        "measured_on": {**sizes, "size_px": WHOLE, "surfaces": "bold", "seed": HELD_OUT},
         "numbers": measured | {key: round(value, 4) for key, value in (numbers or {}).items()},
         "limits": (
             "Knows about 60 colour words, 10 surfaces and a dozen shapes, and English only. "
