@@ -8,7 +8,6 @@ correlation (Trident, arXiv 2411.09219, section 3.3) is gathered on the way. Sam
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 import torch
@@ -22,11 +21,13 @@ from segment_anything.modeling.image_encoder import (
 )
 from torch import Tensor, nn
 
+from ..run import give_back_memory
 from .vit import CPU, freeze
 
-# tiles of attention, grid rows x heads: on a CPU 4 x 64 queries x 2 heads x 4096 keys are 8 MB of
-# float32 and stay in cache; a GPU wants few large steps
-CPU_TILE, GPU_TILE = (4, 2), (16, 64)
+# tiles of attention, grid rows x heads: on a CPU 4 x 64 queries x 4096 keys are 4 MB of float32 and
+# stay in cache, and one head at a time is a plain matrix product, which is faster than a batch of
+# two; a GPU wants few large steps
+CPU_TILE, GPU_TILE = (4, 1), (16, 64)
 # tokens that go through a linear layer at once: its output stays under the 32 MB from which on the
 # C library hands every buffer back, to be mapped anew page by page (ViT-B: 7.4 s against 6.5 s)
 GROUP = 1024
@@ -93,11 +94,14 @@ class SamEncoder:
         if encoder.pos_embed is not None:
             tokens = tokens + encoder.pos_embed
         *blocks, last = encoder.blocks
+        give_back_memory()  # buffers of the input and of the windows before it
         for block in blocks:
             tokens = _block(block, tokens)
+        give_back_memory()
         gather = _Correlation(grid, cos_fac, refine_neg_cos)
         tokens = _block(last, tokens, gather)
         embedding = encoder.neck(tokens.permute(0, 3, 1, 2))
+        give_back_memory()
         return SamView(embedding.float(), gather.rows, grid, input_size, image.shape[:2])
 
 
@@ -131,17 +135,27 @@ class _Correlation:
         if kept <= 0:
             return
         span = slice(first_row * columns, (first_row + kept) * columns)
-        if heads.start == 0:
-            cosine = self.unit[:, span] @ self.unit.transpose(1, 2)
-            threshold = self.cos_fac * cosine.mean(0).mean(-1, keepdim=True)
-            if not self.refine_neg_cos:
-                threshold = torch.where(threshold < 0, 0.6, threshold)
-            self.similar = cosine.gt_(threshold.clamp(max=0.9))  # 1 where kept, else 0
+        if heads.start == 0:  # half of the rows at a time: the cosines of all heads are large
+            half = -(-kept // 2) * columns
+            self.similar = torch.cat([self._similar(some) for some in self._split(span, half)], 1)
         part = attention.view(len(attention), -1, self.side, self.side, self.side)
         part = part[:, :kept, :columns, :rows, :columns]
         total = self.rows[span].view(part.shape[1:])
         for head, weights in enumerate(part, start=heads.start):
-            total.addcmul_(weights.to(total.dtype), self.similar[head].view(total.shape))
+            total += weights.to(total.dtype) * self.similar[head].view(total.shape)
+
+    @staticmethod
+    def _split(span: slice, size: int) -> list[slice]:
+        starts = range(span.start, span.stop, size)
+        return [slice(start, min(start + size, span.stop)) for start in starts]
+
+    def _similar(self, span: slice) -> Tensor:
+        """Where the cosine is above its row's threshold, bool [heads, rows of the span, n]."""
+        cosine = self.unit[:, span] @ self.unit.transpose(1, 2)
+        threshold = self.cos_fac * cosine.mean(0).mean(-1, keepdim=True)
+        if not self.refine_neg_cos:
+            threshold = torch.where(threshold < 0, 0.6, threshold)
+        return cosine > threshold.clamp(max=0.9)
 
     def finish(self) -> None:
         self.rows /= len(self.unit)  # the mean over heads, then rows that sum to 1
@@ -150,9 +164,8 @@ class _Correlation:
 
 def _block(block: nn.Module, tokens: Tensor, gather: _Correlation | None = None) -> Tensor:
     """One encoder block, [1, S, S, D] to [1, S, S, D]."""
-    normed = block.norm1(tokens)
     if block.window_size > 0:
-        windows, padded = window_partition(normed, block.window_size)
+        windows, padded = window_partition(block.norm1(tokens), block.window_size)
         tile = (block.window_size, block.attn.num_heads if tokens.is_cpu else len(windows) * 64)
         group = max(GROUP // block.window_size**2, 1) if tokens.is_cpu else len(windows)
         attended = torch.cat([_attend(block.attn, some, tile) for some in windows.split(group)])
@@ -161,25 +174,32 @@ def _block(block: nn.Module, tokens: Tensor, gather: _Correlation | None = None)
         )
     else:
         tile = CPU_TILE if tokens.is_cpu else GPU_TILE
-        attended = _attend(block.attn, normed, tile, gather)
+        attended = _attend(block.attn, tokens, tile, gather, block.norm1)
     tokens = tokens + attended
     for some in tokens.view(-1, tokens.shape[-1]).split(GROUP if tokens.is_cpu else 4096):
         some += block.mlp(block.norm2(some))
     return tokens
 
 
-def _heads(attention: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _heads(
+    attention: nn.Module, tokens: Tensor, norm: nn.Module | None
+) -> tuple[Tensor, Tensor, Tensor]:
     """q, k, v of tokens [B, H, W, D], each [B * heads, H * W, d], contiguous."""
     batch, height, width, dim = tokens.shape
     n, heads = height * width, attention.num_heads
-    flat, out = tokens.view(batch, n, dim), None
+    flat = tokens.view(batch, n, dim)
+    # three buffers and not one: see GROUP
+    out = [tokens.new_empty(0)] * 3
     for start in range(0, n, GROUP):
         span = slice(start, start + GROUP)
-        part = attention.qkv(flat[:, span]).unflatten(-1, (3, heads, -1))
-        if out is None:
-            out = part.new_empty(3, batch, heads, n, dim // heads)
-        out[:, :, :, span] = part.permute(2, 0, 3, 1, 4)
-    return out.flatten(1, 2).unbind(0)
+        part = flat[:, span] if norm is None else norm(flat[:, span])
+        part = attention.qkv(part).unflatten(-1, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+        if start == 0:
+            out = [part.new_empty(batch, heads, n, dim // heads) for _ in range(3)]
+        for whole, some in zip(out, part, strict=True):
+            whole[:, :, span] = some
+    query, key, value = (whole.flatten(0, 1) for whole in out)
+    return query, key, value
 
 
 def _relative(attention: nn.Module, query: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
@@ -202,34 +222,53 @@ def _attend(
     tokens: Tensor,
     tile: tuple[int, int],
     gather: _Correlation | None = None,
+    norm: nn.Module | None = None,
 ) -> Tensor:
     """Attention over grids [B, H, W, D], a tile of grid rows times heads at a time.
 
     Scores are made and summed in the order of the stock encoder, so that even the last bit agrees
     with it on one machine: the correlation's hard threshold would turn it into a visible change.
+
+    norm : applied to the tokens before anything else, a group at a time
     """
     rows, heads = tile
     batch, height, width, dim = tokens.shape
-    query, key, value = _heads(attention, tokens)
+    query, key, value = _heads(attention, tokens, norm)
     if gather is not None:
         gather.start(value.unflatten(1, (height, width)))
     if attention.use_rel_pos:
         rel_h, rel_w = _relative(attention, query, (height, width))
-    query = query * query.shape[-1] ** -0.5
-    attended = torch.empty_like(query)
+    query *= query.shape[-1] ** -0.5
     starts, firsts = range(0, height * width, rows * width), range(0, len(query), heads)
-    for start, first in product(starts, firsts):
+    room = query.new_empty(min(heads, len(query)), rows * width, height * width)
+    # all rows of a head while its keys and values are in cache; the correlation wants all heads of
+    # a row together
+    order = [(f, s) for f in firsts for s in starts]
+    if gather is not None:
+        order = [(f, s) for s in starts for f in firsts]
+    for first, start in order:
         span, some = slice(start, start + rows * width), slice(first, first + heads)
-        scores = query[some, span] @ key[some].transpose(1, 2)
+        asked = query[some, span]
+        scores = _product(asked, key[some].transpose(1, 2), room[: len(asked), : asked.shape[1]])
         if attention.use_rel_pos:
             grid = scores.view(len(scores), -1, height, width)
             grid += rel_h[some, span, :, None]
             grid += rel_w[some, span, None, :]
         weights = torch.softmax(scores, -1, out=scores)
-        attended[some, span] = weights @ value[some]
+        _product(weights, value[some], asked)  # this part of the query has been asked
         if gather is not None:
             gather.add(some, start // width, weights)
     if gather is not None:
         gather.finish()
-    attended = attended.unflatten(0, (batch, -1)).transpose(1, 2)
+    del room, key, value
+    attended = query.unflatten(0, (batch, -1)).transpose(1, 2)
     return attention.proj(attended.reshape(batch, height, width, dim))
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+    """Batched matrix product into `out`; one pair goes the faster way of a plain product."""
+    if len(left) == 1:
+        torch.mm(left[0], right[0], out=out[0])
+    else:
+        torch.bmm(left, right, out=out)
+    return out

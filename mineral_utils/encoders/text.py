@@ -18,6 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..run import give_back_memory
 from ..weights import cache_dir
 from .vit import CPU, freeze
 
@@ -109,6 +110,8 @@ class ClipText:
             features = F.normalize(self.encode(texts), dim=-1).unflatten(0, (len(some), -1))
             for word, feature in zip(some, F.normalize(features.mean(1), dim=-1), strict=True):
                 self._remember(word, forms, feature.cpu().clone())
+        if missing:
+            give_back_memory()
         return torch.stack([self._memory[word, forms] for word in words]).to(self.device)
 
     def _path(self, word: str, forms: tuple[str, ...]) -> Path:

@@ -30,7 +30,7 @@ RATE = 4e-4
 WORD_RATE = 1e-2
 # (until which share of the time, of the steps, px of the pictures): small pieces first, which cost
 # little and show little to talk about; whole scenes at the end
-STAGES = ((0.3, 0.45, 64), (0.84, 0.965, 112), (1.0, 1.0, 224))
+STAGES = ((0.25, 0.45, 64), (0.73, 0.92, 112), (1.0, 1.0, 224))
 _REPORT = 20  # steps a line of the curve
 _SAVE = 200.0  # seconds between checkpoints
 

@@ -26,7 +26,7 @@ from .things import COLOURS, SURFACES
 from .world import scene
 
 WHOLE = 224
-HELD_OUT = 5_000_000_000  # seeds of training are below 2**32
+HELD_OUT = 6_000_000_000  # seeds of training are below 2**32
 # the names among which held-out pictures are named: 16 colours x 3 surfaces
 NAMES = tuple(
     f"{colour} {surface}"

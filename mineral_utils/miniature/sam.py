@@ -63,14 +63,14 @@ class Recipe:
 
     seed: int = 20
     scenes: int = 3000
-    views: int = 3
+    views: int = 2
     prompts: int = 5
-    rate: float = 1e-3
+    rate: float = 6e-4
     warm: int = 100
     decay: float = 0.05
     window: int = 448
-    small: float = 0.4
-    whole: float = 0.12
+    small: float = 0.6
+    whole: float = 0.015
     scaffold: float = 0.8
     average: float = 0.995
 

@@ -19,6 +19,7 @@ from ..encoders.build import build_sam
 from ..profiles import ModelSpec
 from .sam_prompts import CELL, Prompts
 from .sam_scenes import View
+from .sam_start import prime
 
 COMMAND = "python -m mineral_utils.miniature sam"
 ARCHITECTURE = {
@@ -45,10 +46,6 @@ def new_model(seed: int = 20) -> Sam:
         for name, parameter in sam.named_parameters():
             if "rel_pos" in name:
                 parameter.zero_()
-        # the picture carries the code of its places, as prompts carry that of theirs
-        code = prompts.get_dense_pe()[0].permute(1, 2, 0)
-        encoder.pos_embed.zero_()[..., : code.shape[-1]] = 0.5 * code
-        prompts.no_mask_embed.weight.mul_(0.1)
         # `refine` gives masks of about 0.005; the norm behind this layer would pass gradients back
         # two hundred times as large as all others
         prompts.mask_downscaling[0].weight.mul_(200)
@@ -58,25 +55,11 @@ def new_model(seed: int = 20) -> Sam:
                 gain = 1.0 if "attn" in name else 2**0.5
                 module.weight.normal_(0, gain * inputs**-0.5)
                 module.bias.zero_()
-        # questions and picture find each other by place from the first step: equal projections of
-        # query and key make attention a kernel of the distance between position codes
-        for name, module in decoder.transformer.named_modules():
-            if name.endswith(("_to_image", "_to_token")):
-                module.k_proj.weight.mul_(1.5)
-                module.q_proj.weight.copy_(module.k_proj.weight)
-        # a token listens to itself first: the stock first layer has no way round its attention, and
-        # equal shares would make all tokens one
-        for layer in decoder.transformer.layers:
-            attention = layer.self_attn
-            nn.init.orthogonal_(attention.k_proj.weight)
-            attention.q_proj.weight.copy_(attention.k_proj.weight)
-            nn.init.eye_(attention.v_proj.weight)
-            nn.init.eye_(attention.out_proj.weight)
-        # most cells are outside: one constant channel says so, and the others need not learn it
-        last = decoder.output_upscaling[3]
-        last.weight[:, 0], last.bias[0] = 0, 1
-        for head in decoder.output_hypernetworks_mlps:
-            head.layers[-1].weight[0], head.layers[-1].bias[0] = 0, -1.8
+    prime(sam)
+    with torch.no_grad():
+        # the picture carries the code of its places, as prompts carry that of theirs
+        code = prompts.get_dense_pe()[0].permute(1, 2, 0)
+        encoder.pos_embed.zero_()[..., : code.shape[-1]] = 0.5 * code
     return sam
 
 

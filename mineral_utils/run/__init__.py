@@ -13,7 +13,7 @@ A run is a folder ``runs/<profile>/<notebook>/`` with ``run.json`` (what made it
 
 from __future__ import annotations
 
-from .device import pick_device, set_seed
+from .device import give_back_memory, pick_device, set_seed
 from .files import file_sha256, replacing, write_json
 from .ground import cache_dir, environment, offline, report
 from .journal import METRIC_COLUMNS, Run, record
@@ -24,6 +24,7 @@ __all__ = [
     "cache_dir",
     "environment",
     "file_sha256",
+    "give_back_memory",
     "offline",
     "pick_device",
     "record",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,6 +75,26 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
             "which is slower and as exact, or install a torch build for your GPU."
         )
     return wanted
+
+
+def give_back_memory() -> None:
+    """Hand memory that was freed back to the system.
+
+    glibc keeps what was freed in its heap, in pieces too small for the next large buffer, and the
+    process grows by as much. Elsewhere (macOS, Windows, musl) nothing happens.
+    """
+    trim = _trimmer()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trimmer() -> Callable[[int], int] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    import ctypes
+
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def _trouble(device: torch.device) -> str:
