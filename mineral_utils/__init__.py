@@ -57,6 +57,7 @@ _MODULES = (
     "profiles",
     "refine",
     "run",
+    "scoring",
     "sections",
     "segmenter",
     "show",

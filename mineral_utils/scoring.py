@@ -7,17 +7,27 @@ print(score_table([*mirror(training, cases, names, not_minerals=()), *rows]))
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from .metrics import MirrorRow, areas, bootstrap, confusion, named, relabel, score_row
+from .metrics import (
+    MirrorRow,
+    areas,
+    bootstrap,
+    confusion,
+    mirror,
+    named,
+    pixel_scores,
+    relabel,
+    score_row,
+)
 from .metrics.pixels import mean_iou
-from .sections import Section
+from .sections import Section, training_section
 from .segmenter import Segmenter
 
-__all__ = ["miou_interval", "score", "score_table", "section_cases"]
+__all__ = ["miou_interval", "score", "score_table", "section_cases", "section_mirror"]
 
 Case = tuple[np.ndarray, np.ndarray]
 
@@ -26,6 +36,35 @@ def section_cases(sections: Iterable[Section], names: Sequence[str]) -> Iterator
     """Digital sections as (image, labels in `names`); what `names` lacks, and holes, is 255."""
     for section in sections:
         yield section.image, relabel(section.labels, section.names, names)
+
+
+def section_mirror(
+    section: Section, answers: Mapping[str, np.ndarray] | None = None, *, training: int = 16
+) -> dict[str, tuple[float, float]]:
+    """The honest mirror of one digital section, with the answers of a model between its rows.
+
+    Parameters
+    ----------
+    section : whose minerals are the classes
+    answers : words for an answer -> labels uint8 [H, W], index into ``section.names``
+    training : digital sections of the training set from which the baselines learn
+
+    Returns
+    -------
+    dict : row -> (mIoU, share of all pixels that are right), both in [0, 1]; first the baselines
+        without and with learning, then the answers, then what a perfect classifier of 16-px
+        patches would reach. Rows without a map are left out.
+    """
+    names = section.names
+    cases = section_cases((training_section(number) for number in range(training)), names)
+    rows = mirror(cases, section_cases([section], names), names, not_minerals=())
+    found = {row.baseline: (row.miou, row.accuracy) for row in rows if row.confusions is not None}
+    top = next(name for name in found if name.startswith("patch ceiling"))
+    ceiling = found.pop(top)
+    for words, labels in (answers or {}).items():
+        scores = pixel_scores(confusion(section.labels, labels, len(names)), names)
+        found[words] = scores.miou, scores.accuracy
+    return found | {top: ceiling}
 
 
 def score(

@@ -6,7 +6,6 @@ course depends on the seed alone; with ``--minutes`` the schedule follows the cl
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -22,6 +21,7 @@ from ..run import pick_device, replacing, set_seed
 from .clip_losses import SHARES, losses
 from .clip_model import ARCHITECTURE, build, tokenizer
 from .clip_views import Stream
+from .course import read_options, trim_curve
 
 BATCH = 96
 # higher rates learn colours, but lose what the first weights know of surfaces
@@ -42,6 +42,7 @@ def train(
     steps: int | None = None,
     seed: int = 0,
     device: str = "auto",
+    resume: bool = True,
     architecture: dict = ARCHITECTURE,
     progress: bool = True,
 ) -> nn.Module:
@@ -52,6 +53,7 @@ def train(
     out : folder for ``state.pt`` (all that is needed to go on) and ``curve.jsonl`` (a JSON object
         every 20 steps: step, seconds, rate, the parts of the loss, shares of right answers)
     minutes, steps : how long: by the clock, summed over all starts, or in steps; give one
+    resume : go on from the checkpoint in `out`
 
     Returns
     -------
@@ -68,7 +70,10 @@ def train(
     chosen, out = pick_device(device), Path(out)
     set_seed(seed)
     course = _Course(build(seed, architecture).to(chosen), seed, architecture, out)
-    course.go_on()
+    if resume:
+        course.go_on()
+    else:
+        (out / "curve.jsonl").unlink(missing_ok=True)
     end = 60 * minutes if steps is None else steps
     stream, tokenize = Stream(seed), tokenizer(architecture)
     bar = tqdm(total=math.ceil(end), unit="s" if steps is None else "step", disable=not progress)
@@ -180,38 +185,16 @@ class _Course:
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         self.step, self.seconds = state["step"], state["seconds"]
-        curve = self.out / "curve.jsonl"
-        if curve.is_file():
-            lines = curve.read_text(encoding="utf-8").splitlines()
-            lines = [line for line in lines if json.loads(line)["step"] <= self.step]
-            with replacing(curve) as aside:
-                aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        trim_curve(self.out / "curve.jsonl", self.step)
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature clip --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mineral_utils.miniature clip", description=__doc__
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/miniature/clip"))
-    parser.add_argument("--minutes", type=float, help="by the clock, over all starts; 60 if unsaid")
-    parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument(
-        "--export", action="store_true", help="afterwards measure, and write weights and card"
-    )
-    options = parser.parse_args(arguments)
-    minutes = options.minutes or (60.0 if options.steps is None else None)
-    model = train(
-        options.out,
-        minutes=minutes,
-        steps=options.steps,
-        seed=options.seed,
-        device=options.device,
-    )
+    options = read_options("clip", __doc__.split("\n")[0], arguments, minutes=60)
+    given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
+    model = train(options.out, **given)
     if options.export:
         from .clip_measure import export
 
-        print(f"written: {export(model, options.out)}")
+        print(f"written: {export(model, options.out, numbers=options.numbers)}")
     return 0

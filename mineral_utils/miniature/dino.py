@@ -7,7 +7,6 @@ A GPU is used where there is one; that has not been tried.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -21,6 +20,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..run import pick_device, replacing
+from .course import read_options, trim_curve
 from .dino_measure import dense_features, evaluate
 from .dino_objective import ARCHITECTURE, Objective, Recipe
 from .store import FOLDER, save_weights
@@ -208,12 +208,7 @@ class _Course:
         self.objective.load_state_dict(state["objective"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds, self._sums = state["step"], state["seconds"], state["sums"]
-        curve = self.out / "curve.jsonl"
-        if curve.is_file():
-            lines = curve.read_text(encoding="utf-8").splitlines()
-            lines = [line for line in lines if json.loads(line)["step"] <= self.step]
-            with replacing(curve) as aside:
-                aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        trim_curve(self.out / "curve.jsonl", self.step)
 
 
 # ---- weights and card --------------------------------------------------------------------------
@@ -311,34 +306,11 @@ def _hardware(out: str | Path) -> str:
     return "one thread of a two-core CPU, shared with other work"
 
 
-def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature dino --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mineral_utils.miniature dino", description=__doc__
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/miniature/dino"))
-    parser.add_argument("--minutes", type=float, help="by the clock, over all starts; 55 if unsaid")
-    parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument("--fresh", action="store_true", help="do not go on from a checkpoint")
-    parser.add_argument(
-        "--export", action="store_true", help="afterwards measure, and write weights and card"
-    )
-    parser.add_argument(
-        "--numbers", type=Path, help="JSON file of measures from elsewhere, for the card"
-    )
-    options = parser.parse_args(arguments)
-    minutes = options.minutes or (55.0 if options.steps is None else None)
-    train(
-        options.out,
-        minutes=minutes,
-        steps=options.steps,
-        device=options.device,
-        seed=options.seed,
-        resume=not options.fresh,
-    )
+    options = read_options("dino", __doc__.split("\n")[0], arguments, minutes=55)
+    given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
+    train(options.out, **given)
     if options.export:
-        numbers = json.loads(options.numbers.read_text("utf-8")) if options.numbers else None
-        print(f"written: {export(options.out, numbers=numbers)}")
+        print(f"written: {export(options.out, numbers=options.numbers)}")
     return 0

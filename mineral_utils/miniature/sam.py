@@ -1,6 +1,6 @@
 """A small segment-anything model that learns points, boxes and coarse masks on the general world.
 
-    python -m mineral_utils.miniature sam --minutes 65 --export
+    python -m mineral_utils.miniature sam --minutes 90 --export
 
 Stopped at any moment, the same command goes on from the last checkpoint. With ``--steps`` the
 course depends on the seed alone; with ``--minutes`` the schedule follows the clock. Most steps see
@@ -9,7 +9,6 @@ windows of 448 px of SAM's canvas, which cost a fifth of it; the last ones see a
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import time
@@ -26,8 +25,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..run import pick_device, replacing, set_seed
+from .course import read_options, trim_curve
 from .sam_model import (
-    COMMAND,
     Scaffold,
     answer,
     correct,
@@ -276,11 +275,7 @@ class _Course:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         self.step, self.seconds = state["step"], state["seconds"]
-        if self.curve.is_file():
-            lines = self.curve.read_text(encoding="utf-8").splitlines()
-            lines = [line + "\n" for line in lines if json.loads(line)["step"] <= self.step]
-            with replacing(self.curve) as aside:
-                aside.write_text("".join(lines), encoding="utf-8")
+        trim_curve(self.curve, self.step)
 
 
 def _pixels(sam: Sam, view: View) -> Tensor:
@@ -294,28 +289,11 @@ def _pixels(sam: Sam, view: View) -> Tensor:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature sam --help``."""
-    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("runs/miniature/sam"))
-    parser.add_argument("--minutes", type=float, help="by the clock, over all starts; 65 if unsaid")
-    parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
-    parser.add_argument("--seed", type=int, default=20)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument("--anew", action="store_true", help="do not go on from a checkpoint")
-    parser.add_argument(
-        "--export", action="store_true", help="afterwards measure, and write weights and card"
-    )
-    options = parser.parse_args(arguments)
-    minutes = options.minutes or (65.0 if options.steps is None else None)
-    train(
-        options.out,
-        minutes=minutes,
-        steps=options.steps,
-        device=options.device,
-        seed=options.seed,
-        resume=not options.anew,
-    )
+    options = read_options("sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20)
+    given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
+    train(options.out, **given)
     if options.export:
         from .sam_measure import export
 
-        print(f"written: {export(options.out)}")
+        print(f"written: {export(options.out, numbers=options.numbers)}")
     return 0

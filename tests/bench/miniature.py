@@ -6,6 +6,8 @@ Parts, all by default:
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
 - ``render``: digital sections a second, in two processes;
+- ``sides``: the working long side, on LumenStone's training photos: patch ceiling of each set,
+  DINO's AUC, seconds;
 - ``refine``: SAM's refinement of a coarse map made from the truth, beside a majority filter;
 - ``a``, ``b``, ``c``: Trident on a frozen set, coarse and refined, in the honest mirror. The sets
   are looked at last; every look is counted in the file.
@@ -28,7 +30,7 @@ from tqdm import tqdm
 
 from mineral_utils import lumenstone
 from mineral_utils.encoders import build_clip, build_dino
-from mineral_utils.metrics import confusion, mirror, paired
+from mineral_utils.metrics import confusion, mirror, paired, patch_scores
 from mineral_utils.metrics.pixels import mean_iou
 from mineral_utils.minerals import vocabulary
 from mineral_utils.miniature import clip_measure, dino_measure, sam_measure
@@ -40,8 +42,9 @@ from mineral_utils.segmenter import load_model
 
 OUT = Path("figures/results/miniature.json")
 NAMES = vocabulary().paper_names
-TRADES, SETS = ("render", "dino", "sam", "clip", "refine"), ("a", "b", "c")
+TRADES, SETS = ("render", "dino", "sam", "clip", "sides", "refine"), ("a", "b", "c")
 SECTIONS, TRAINING = 40, 100
+SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
 LONG_SIDE, HALF = 448, 1698  # px: working size; LumenStone's photos at half size
 
 
@@ -109,6 +112,36 @@ def clip(real: bool) -> dict:
             fields.append((image, int(shares.argmax())))
     words = [vocabulary().find(name).prompt for name in NAMES]
     return clip_measure.evaluate(model) | clip_measure.ignorance(model, fields, words)
+
+
+def sides(real: bool) -> dict:
+    """What each working long side allows, and what it costs, on LumenStone's training photos."""
+    model, found = load_model("demo"), {}
+    look = dino_measure.dense_features(model.encoders.dino.vit)
+    for side in SIDES if real else ():
+        maps: dict[tuple[str, ...], list[np.ndarray]] = {}
+        rows, seconds = [], []
+        for item in tqdm(lumenstone.items(split="train"), desc=f"{side} px"):
+            loaded = lumenstone.load(item, long_side=side)
+            maps.setdefault((item.set, *loaded.names), []).append(loaded.labels)
+            rows.append(
+                (item.stem, loaded.photo.image, np.where(loaded.labels == 0, 255, loaded.labels))
+            )
+            if len(seconds) < 3:
+                began = time.perf_counter()
+                model.encode(loaded.photo, progress=False, long_side=side)
+                seconds.append(time.perf_counter() - began)
+        pairs = dino_measure.evaluate(look, rows)["pairs"]
+        found[str(side)] = {
+            "patch_ceiling_miou": {
+                subset: patch_scores(labels, names).miou
+                for (subset, *names), labels in maps.items()
+            },
+            "dino_auc": pairs["auc"],
+            "colour_auc": pairs["colour"],
+            "encode_s": sorted(seconds)[1],
+        }
+    return found
 
 
 def coarsened(labels: np.ndarray, classes: int, rng: np.random.Generator, reach: int = 8):
@@ -211,7 +244,14 @@ def frozen_set(name: str) -> dict:
     return {"rows": found}
 
 
-MEASURES = {"render": render, "dino": dino, "sam": sam, "clip": clip, "refine": refine}
+MEASURES = {
+    "render": render,
+    "dino": dino,
+    "sam": sam,
+    "clip": clip,
+    "sides": sides,
+    "refine": refine,
+}
 
 
 def main(wanted: Sequence[str]) -> int:

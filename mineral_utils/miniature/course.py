@@ -1,0 +1,65 @@
+"""What the trainings of the three small models share: their command line and their curve."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..run import replacing
+
+
+def read_options(
+    kind: str, what: str, arguments: Sequence[str] | None, *, minutes: float, seed: int = 0
+) -> argparse.Namespace:
+    """The command line of one training.
+
+    Parameters
+    ----------
+    kind : ``"clip"``, ``"dino"`` or ``"sam"``
+    what : one sentence for ``--help``
+    arguments : words of the line; None takes those of the process
+    minutes : how long, if neither ``--minutes`` nor ``--steps`` is given
+
+    Returns
+    -------
+    argparse.Namespace
+        ``out``, ``minutes`` or ``steps`` (the other is None), ``seed``, ``device``, ``resume``,
+        ``export``, ``numbers`` (a dict or None).
+    """
+    parser = argparse.ArgumentParser(
+        prog=f"python -m mineral_utils.miniature {kind}", description=what
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/miniature") / kind)
+    parser.add_argument(
+        "--minutes", type=float, help=f"by the clock, over all starts; {minutes:g} if unsaid"
+    )
+    parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
+    parser.add_argument(
+        "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
+    )
+    parser.add_argument(
+        "--export", action="store_true", help="afterwards measure, and write weights and card"
+    )
+    parser.add_argument(
+        "--numbers", type=Path, help="JSON file of measures from elsewhere, for the card"
+    )
+    options = parser.parse_args(arguments)
+    if options.minutes is None and options.steps is None:
+        options.minutes = minutes
+    if options.numbers is not None:
+        options.numbers = json.loads(options.numbers.read_text(encoding="utf-8"))
+    return options
+
+
+def trim_curve(curve: Path, step: int) -> None:
+    """Drop the lines of a curve that lie behind the checkpoint's step, if there is a curve."""
+    if not curve.is_file():
+        return
+    lines = curve.read_text(encoding="utf-8").splitlines()
+    lines = [line for line in lines if json.loads(line)["step"] <= step]
+    with replacing(curve) as aside:
+        aside.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
