@@ -18,7 +18,7 @@ from mineral_utils.miniature import sam_measure as measure
 from mineral_utils.miniature import sam_model as model
 from mineral_utils.miniature import sam_prompts as prompts
 from mineral_utils.miniature import sam_scenes as scenes
-from mineral_utils.miniature import world
+from mineral_utils.miniature import sam_start, world
 from mineral_utils.miniature.store import FOLDER
 from mineral_utils.miniature.things import Thing
 from mineral_utils.profiles import ModelSpec
@@ -435,6 +435,44 @@ def test_encoder_and_refinement_take_a_canvas_of_896_px(trained):
         progress=False,
     )
     assert refined.shape == labels.shape and [p.name for p in asked] == ["ground", "square"]
+
+
+# ---- the start: a circuit that reads places ------------------------------------------------------
+@torch.inference_mode()
+def _first_answer(points=None, boxes=None) -> tuple[np.ndarray, np.ndarray]:
+    """An untrained model on a picture of nothing, the window at token (20, 20): mask logits
+    float32 [56, 56], and what cells heard of a click, the wide way, float32 [14, 14]."""
+    sam, heard = model.new_model(20), []
+    listening = sam.mask_decoder.transformer.layers[0].cross_attn_image_to_token
+    listening.register_forward_hook(lambda module, given, out: heard.append(out[0]))
+    nothing = torch.randn(1, 96, 14, 14, generator=torch.Generator().manual_seed(0))
+    embedding = sam.image_encoder.neck[-1](nothing)[0]
+    logits, _ = model.decode(sam, embedding, (20, 20), points, boxes, None)
+    wide = sam_start._work(len(sam_start._TYPES) + 5)
+    return logits[0, 0].numpy(), heard[0][:, wide].view(14, 14).numpy()
+
+
+@pytest.mark.parametrize("box", [(64, 48, 150, 120), (20, 100, 90, 200), (100, 20, 200, 110)])
+def test_before_any_training_a_box_is_filled(box):
+    said = _first_answer(boxes=torch.tensor([box]) + 320.0)[0] > 0
+    x1, y1, x2, y2 = (value // 4 for value in box)
+    wanted = np.zeros((56, 56), bool)
+    wanted[y1 : y2 + 1, x1 : x2 + 1] = True
+    assert measure.iou(said, wanted) > 0.5
+
+
+@pytest.mark.parametrize("click", [(60.0, 160.0), (150.0, 40.0)])
+def test_before_any_training_cells_hear_of_a_click_near_them(click):
+    point = torch.tensor([[click]]) + 320.0, torch.ones(1, 1)
+    heard = _first_answer(points=point)[1]
+    rows, columns = np.indices(heard.shape) * 16 + 8
+    far = np.hypot(columns - click[0], rows - click[1])
+    assert heard[far < 48].mean() > heard[far > 96].mean() + 0.3
+
+
+def test_the_start_needs_room_beside_the_codes():
+    with pytest.raises(ValueError, match="too narrow; take 96 or more"):
+        sam_start.prime(build_sam(ModelSpec(SMALL)))
 
 
 @pytest.mark.skipif(not (FOLDER / "sam.safetensors").is_file(), reason="no weights yet: train SAM")

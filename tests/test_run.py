@@ -361,3 +361,20 @@ def test_run_alone_loads_no_torch():
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_freed_memory_goes_back_where_the_system_takes_it(monkeypatch):
+    from mineral_utils.run import device
+
+    calls = []
+    monkeypatch.setattr(device, "_trimmer", lambda: calls.append)
+    device.give_back_memory()
+    assert calls == [0]
+    monkeypatch.setattr(device, "_trimmer", lambda: None)
+    device.give_back_memory()  # macOS, Windows, musl: nothing to do
+    assert calls == [0]
+    monkeypatch.undo()
+    device._trimmer.cache_clear()
+    monkeypatch.setattr(device.sys, "platform", "win32")
+    assert device._trimmer() is None
+    device._trimmer.cache_clear()
