@@ -149,7 +149,7 @@ def refine(
     sam_iou_thresh: float = 0.9,
     sam_mask_coff: float = 0.005,
     batched_mask_prompt: bool = False,
-    batch: int = 4,
+    batch: int = 2,
     progress: bool = True,
 ) -> tuple[np.ndarray, list[Prompt]]:
     """Sharpen labels with SAM's decoder; its image embedding is in the view.

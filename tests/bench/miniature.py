@@ -144,17 +144,22 @@ def sides(real: bool) -> dict:
     return found
 
 
+def _nearest(kept: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Row and column of the nearest kept pixel of each pixel."""
+    found = ndimage.distance_transform_edt(~kept, return_distances=False, return_indices=True)
+    return tuple(found)
+
+
 def coarsened(labels: np.ndarray, classes: int, rng: np.random.Generator, reach: int = 8):
     """The truth eroded and jittered: borders move to and fro by up to `reach` px, what is within
     half of that of a border goes to the nearest class further in; 255 takes part in nothing."""
     filled = labels
     if (labels == 255).any() and (labels != 255).any():
-        nearest = ndimage.distance_transform_edt(labels == 255, False, True)
-        filled = labels[tuple(nearest)]
+        filled = labels[_nearest(labels != 255)]
     window = 2 * (reach // 2) + 1
     deep = ndimage.maximum_filter(filled, window) == ndimage.minimum_filter(filled, window)
     if deep.any():
-        filled = filled[tuple(ndimage.distance_transform_edt(~deep, False, True))]
+        filled = filled[_nearest(deep)]
     height, width = labels.shape
     knots = rng.uniform(-reach, reach, (2, height // 32 + 2, width // 32 + 2))
     zoom = (1, height / knots.shape[1], width / knots.shape[2])
