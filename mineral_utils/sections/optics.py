@@ -42,7 +42,9 @@ LEAK = 0.002
 # anisotropic with hardly any bireflectance (arsenopyrite). Chosen so that "strong" sends about 1 %
 # of the lamp's light through crossed polars; the words are the vocabulary's.
 PHASES = {"none": 0.0, "weak": 0.10, "moderate": 0.20, "strong": 0.32}
-TINTS = {"fiery orange": (1.7, 0.9, 0.4)}  # colours of anisotropy that the vocabulary tells
+# colours of anisotropy that the vocabulary tells; covellite is bireflectant as well, and only a red
+# phase of this size turns its brass yellow into orange
+TINTS = {"fiery orange": (3.0, 0.3, 0.3)}
 
 # colour words of internal reflections -> what the light looks like on its way back
 GLOWS = {
