@@ -30,7 +30,10 @@ RATE = 4e-4
 WORD_RATE = 1e-2
 # (until which share of the time, of the steps, px of the pictures): small pieces first, which cost
 # little and show little to talk about; whole scenes at the end
-STAGES = ((0.25, 0.45, 64), (0.73, 0.92, 112), (1.0, 1.0, 224))
+STAGES = ((0.26, 0.4263, 64), (0.69, 0.8715, 112), (1.0, 1.0, 224))
+# from this share on a second, lower cycle, mostly on pictures that are about one thing: what a
+# picture is about is told from its ground only when the whole of it is seen
+LAST, LAST_RATE, LAST_ABOUT = 18 / 19, 0.25, 0.6
 _REPORT = 20  # steps a line of the curve
 _SAVE = 200.0  # seconds between checkpoints
 
@@ -83,7 +86,8 @@ def train(
             start = time.monotonic()
             bar.n = min(math.ceil(done * end), bar.total)
             side = next(px for *ends, px in STAGES if done < ends[0 if steps is None else 1])
-            views = stream.batch(course.step, BATCH, side)
+            about = LAST_ABOUT if done >= LAST else None
+            views = stream.batch(course.step, BATCH, side, about)
             rng = np.random.default_rng([seed, 2, course.step])
             course.learn(losses(course.model, tokenize, views, rng), _rate(done))
             course.seconds += time.monotonic() - start
@@ -97,10 +101,16 @@ def train(
 
 
 def _rate(done: float) -> float:
-    """One cycle, as a share of the highest rate: up over the first 2 %, then a cosine down."""
-    if done < 0.02:
-        return 0.1 + 0.9 * done / 0.02
-    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - 0.02) / 0.98))
+    """Two cycles, as a share of the highest rate: up, then a cosine down; the second is lower."""
+    if done < LAST:
+        return _cycle(done / LAST, 0.02)
+    return LAST_RATE * _cycle((done - LAST) / (1 - LAST), 0.1)
+
+
+def _cycle(done: float, warm: float) -> float:
+    if done < warm:
+        return 0.1 + 0.9 * done / warm
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
 
 
 class _Course:

@@ -63,13 +63,23 @@ class Stream:
         self.seed = seed
         self._scenes: dict[int, Scene] = {}
 
-    def batch(self, step: int, number: int, side: int) -> Views:
-        """The batch of a step: `number` crops of `side` px; whole scenes if `side` is theirs."""
+    def batch(self, step: int, number: int, side: int, about: float | None = None) -> Views:
+        """The batch of a step: `number` crops of `side` px; whole scenes if `side` is theirs.
+
+        about : share of crops from scenes about one thing or surface; None takes scenes as drawn
+        """
         last = _KEPT + _FRESH * step
         wanted = range(last - _KEPT, last)
         self._scenes = {n: self._scenes.get(n) or self._draw(n) for n in wanted}
         rng = np.random.default_rng([self.seed, 1, step])
-        chosen = rng.choice(np.array(wanted), number, replace=number > len(wanted))
+        weight = None
+        if about is not None:
+            single = np.array([self._scenes[n].kind in ("single", "surface") for n in wanted])
+            counts = max(single.sum(), 1), max((~single).sum(), 1)
+            weight = np.where(single, about / counts[0], (1 - about) / counts[1])
+            weight /= weight.sum()
+        repeat = number > len(wanted) or about is not None
+        chosen = rng.choice(np.array(wanted), number, replace=repeat, p=weight)
         return collect([crop(self._scenes[int(n)], side, rng) for n in chosen], rng)
 
     def _draw(self, number: int) -> Scene:
