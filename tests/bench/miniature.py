@@ -45,7 +45,7 @@ NAMES = vocabulary().paper_names
 TRADES, SETS = ("render", "dino", "sam", "clip", "sides", "refine"), ("a", "b", "c")
 SECTIONS, TRAINING = 40, 100
 SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
-LONG_SIDE, HALF = 448, 1698  # px: working size; LumenStone's photos at half size
+LONG_SIDE, HALF = 448, 1698  # px: where DINO is measured; LumenStone's photos at half size
 
 
 def validation(count: int = SECTIONS) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -80,9 +80,8 @@ def dino(real: bool) -> dict:
     look = dino_measure.dense_features(build_dino(load_profile("demo").dino))
     cases = {"digital": ((str(k), *case) for k, case in enumerate(validation()))}
     if real:
-        cases["lumenstone"] = (
-            (name, image, np.where(labels == 0, 255, labels)) for name, image, labels in photos(448)
-        )
+        rows = photos(LONG_SIDE)
+        cases["lumenstone"] = ((n, image, np.where(y == 0, 255, y)) for n, image, y in rows)
     return {
         where: {k: v for k, v in dino_measure.evaluate(look, rows).items() if k != "cases"}
         for where, rows in cases.items()
@@ -93,12 +92,9 @@ def sam(real: bool) -> dict:
     """IoU of grains for a point, a box, a box with a coarse mask."""
     model = load_model("demo").encoders.sam.sam
     found = {"digital": sam_measure.evaluate(model, validation())}
-    if real:  # a grain has 400 px at half size; it is asked for at the working size
-        scale = (LONG_SIDE / HALF) ** 2
-        cases = ((image, labels) for _, image, labels in photos(LONG_SIDE))
-        found["lumenstone"] = sam_measure.evaluate(
-            model, cases, smallest=round(400 * scale), ignore=(0, 255)
-        )
+    if real:  # SAM scales them to its own canvas
+        cases = ((image, labels) for _, image, labels in photos(HALF))
+        found["lumenstone"] = sam_measure.evaluate(model, cases, smallest=400, ignore=(0, 255))
     return found
 
 
