@@ -475,6 +475,16 @@ def test_the_start_needs_room_beside_the_codes():
         sam_start.prime(build_sam(ModelSpec(SMALL)))
 
 
+def test_correlation_with_ones_own_class(trained):
+    labels = np.zeros((48, 64), np.uint8)
+    labels[:, 32:] = 1
+    image = np.where(labels[..., None] == 1, 220, 30).astype(np.uint8).repeat(3, 2)
+    found = measure.same_class(trained[1], [(image, labels)])
+    assert found["chance"] == pytest.approx(0.5) and 0 <= found["share"] <= 1
+    labels[:, 32:] = 255
+    assert measure.same_class(trained[1], [(image, labels)]) == {"share": 1, "chance": 1}
+
+
 @pytest.mark.skipif(not (FOLDER / "sam.safetensors").is_file(), reason="no weights yet: train SAM")
 def test_shipped_weights_cut_out_things_of_the_general_world():
     sam = build_sam(ModelSpec(model.ARCHITECTURE, weights="miniature:sam"))

@@ -89,9 +89,10 @@ def dino(real: bool) -> dict:
 
 
 def sam(real: bool) -> dict:
-    """IoU of grains for a point, a box, a box with a coarse mask."""
+    """IoU of grains for a point, a box, a box with a coarse mask; what the correlation finds."""
     model = load_model("demo").encoders.sam.sam
     found = {"digital": sam_measure.evaluate(model, validation())}
+    found["correlation"] = sam_measure.same_class(model, validation(20))
     if real:  # SAM scales them to its own canvas
         cases = ((image, labels) for _, image, labels in photos(HALF))
         found["lumenstone"] = sam_measure.evaluate(model, cases, smallest=400, ignore=(0, 255))
