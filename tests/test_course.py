@@ -15,8 +15,10 @@ def test_how_long_is_said_once(tmp_path):
     plain = course.read_options("clip", "Train.", [], minutes=60)
     assert (plain.minutes, plain.steps, plain.resume, plain.numbers) == (60, None, True, None)
     assert plain.out.as_posix() == "runs/miniature/clip"
-    line = ["--steps", "7", "--fresh", "--numbers", str(numbers)]
-    chosen = course.read_options("sam", "Train.", line, minutes=90, seed=20)
+    assert not hasattr(plain, "onward")
+    line = ["--steps", "7", "--fresh", "--onward", "--numbers", str(numbers)]
+    chosen = course.read_options("sam", "Train.", line, minutes=90, seed=20, onward=True)
+    assert chosen.onward
     assert (chosen.minutes, chosen.steps, chosen.resume, chosen.seed) == (None, 7, False, 20)
     assert chosen.numbers == {"auc": 0.8}
 

@@ -19,7 +19,7 @@ from mineral_utils.miniature import sam_model as model
 from mineral_utils.miniature import sam_prompts as prompts
 from mineral_utils.miniature import sam_scenes as scenes
 from mineral_utils.miniature import sam_start, world
-from mineral_utils.miniature.store import FOLDER
+from mineral_utils.miniature.store import FOLDER, shipped_state
 from mineral_utils.miniature.things import Thing
 from mineral_utils.profiles import ModelSpec
 
@@ -473,6 +473,15 @@ def test_before_any_training_cells_hear_of_a_click_near_them(click):
 def test_the_start_needs_room_beside_the_codes():
     with pytest.raises(ValueError, match="too narrow; take 96 or more"):
         sam_start.prime(build_sam(ModelSpec(SMALL)))
+
+
+def test_a_training_may_begin_with_the_shipped_weights(pool, tmp_path):
+    recipe = training.Recipe(scenes=3, window=224, onward=True)
+    course = training._Course(recipe, pool, tmp_path, torch.device("cpu"))
+    shipped = shipped_state("sam")
+    assert set(shipped) == set(course.sam.state_dict())
+    for name, tensor in course.mean.state_dict().items():
+        assert torch.equal(tensor, shipped[name])
 
 
 def test_correlation_with_ones_own_class(trained):

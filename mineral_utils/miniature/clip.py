@@ -22,6 +22,7 @@ from .clip_losses import SHARES, losses
 from .clip_model import ARCHITECTURE, build, tokenizer
 from .clip_views import Stream
 from .course import read_options, trim_curve
+from .store import shipped_state
 
 BATCH = 96
 # higher rates learn colours, but lose what the first weights know of surfaces
@@ -46,6 +47,7 @@ def train(
     seed: int = 0,
     device: str = "auto",
     resume: bool = True,
+    onward: bool = False,
     architecture: dict = ARCHITECTURE,
     progress: bool = True,
 ) -> nn.Module:
@@ -57,6 +59,7 @@ def train(
         every 20 steps: step, seconds, rate, the parts of the loss, shares of right answers)
     minutes, steps : how long: by the clock, summed over all starts, or in steps; give one
     resume : go on from the checkpoint in `out`
+    onward : begin with the shipped weights
 
     Returns
     -------
@@ -72,7 +75,10 @@ def train(
         raise ValueError("say how long to train: give either minutes or steps")
     chosen, out = pick_device(device), Path(out)
     set_seed(seed)
-    course = _Course(build(seed, architecture).to(chosen), seed, architecture, out)
+    model = build(seed, architecture)
+    if onward:
+        model.load_state_dict(shipped_state("clip"))
+    course = _Course(model.to(chosen), seed, architecture, out, onward)
     if resume:
         course.go_on()
     else:
@@ -116,9 +122,12 @@ def _cycle(done: float, warm: float) -> float:
 class _Course:
     """Model, optimisers and how far they are: what a checkpoint holds."""
 
-    def __init__(self, model: nn.Module, seed: int, architecture: dict, out: Path):
+    def __init__(
+        self, model: nn.Module, seed: int, architecture: dict, out: Path, onward: bool = False
+    ):
         self.model, self.out = model.train(), out
         self.made = {"seed": seed, "architecture": json.dumps(architecture, sort_keys=True)}
+        self.made |= {"onward": onward}
         self.step, self.seconds = 0, 0.0
         table = model.token_embedding.weight
         rest = [(n, p) for n, p in model.named_parameters() if p is not table]
@@ -200,11 +209,13 @@ class _Course:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature clip --help``."""
-    options = read_options("clip", __doc__.split("\n")[0], arguments, minutes=60)
+    options = read_options("clip", __doc__.split("\n")[0], arguments, minutes=60, onward=True)
     given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
-    model = train(options.out, **given)
+    model = train(options.out, onward=options.onward, **given)
     if options.export:
         from .clip_measure import export
 
-        print(f"written: {export(model, options.out, numbers=options.numbers)}")
+        print(
+            f"written: {export(model, options.out, numbers=options.numbers, onward=options.onward)}"
+        )
     return 0

@@ -235,7 +235,11 @@ def ignorance(
 
 # ---- the card ----------------------------------------------------------------------------------
 def export(
-    model: nn.Module, out: str | Path, folder: str | Path = FOLDER, numbers: dict | None = None
+    model: nn.Module,
+    out: str | Path,
+    folder: str | Path = FOLDER,
+    numbers: dict | None = None,
+    onward: bool = False,
 ) -> Path:
     """Write weights and card; the numbers are those of the weights as rounded to float16.
 
@@ -243,6 +247,7 @@ def export(
     ----------
     out : the folder of the training, for its curve
     numbers : measured elsewhere (`ignorance`), to stand on the card too
+    onward : the training began with the weights shipped before
     """
     rounded, sizes = build(0), {"pictures": 240, "scenes": 80}
     rounded.load_state_dict({key: value.half() for key, value in model.state_dict().items()})
@@ -259,7 +264,7 @@ def export(
             "shapes, dead leaves, fractal landscapes, mosaics, with sentences in everyday words. "
             "No ore texture, no mineral name, no photo."
         ),
-        "recipe": RECIPE,
+        "recipe": RECIPE + (" Began with the weights shipped before." if onward else ""),
         "time": {
             "steps": last["step"],
             "minutes": round(last["seconds"] / 60, 1),

@@ -11,7 +11,13 @@ from ..run import replacing
 
 
 def read_options(
-    kind: str, what: str, arguments: Sequence[str] | None, *, minutes: float, seed: int = 0
+    kind: str,
+    what: str,
+    arguments: Sequence[str] | None,
+    *,
+    minutes: float,
+    seed: int = 0,
+    onward: bool = False,
 ) -> argparse.Namespace:
     """The command line of one training.
 
@@ -21,12 +27,13 @@ def read_options(
     what : one sentence for ``--help``
     arguments : words of the line; None takes those of the process
     minutes : how long, if neither ``--minutes`` nor ``--steps`` is given
+    onward : offer ``--onward``
 
     Returns
     -------
     argparse.Namespace
         ``out``, ``minutes`` or ``steps`` (the other is None), ``seed``, ``device``, ``resume``,
-        ``export``, ``numbers`` (a dict or None).
+        ``export``, ``numbers`` (a dict or None), and ``onward`` where it is offered.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m mineral_utils.miniature {kind}", description=what
@@ -41,6 +48,12 @@ def read_options(
     parser.add_argument(
         "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
     )
+    if onward:
+        parser.add_argument(
+            "--onward",
+            action="store_true",
+            help="begin with the shipped weights",
+        )
     parser.add_argument(
         "--export", action="store_true", help="afterwards measure, and write weights and card"
     )

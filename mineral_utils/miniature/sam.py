@@ -36,6 +36,7 @@ from .sam_model import (
 )
 from .sam_prompts import Pieces, draw_alike, draw_prompts
 from .sam_scenes import Pool, View, draw_pool, draw_view
+from .store import shipped_state
 
 SAVE_EVERY = 240.0  # seconds between checkpoints
 # the two kinds of prompts that a view is asked with
@@ -58,6 +59,7 @@ class Recipe:
         the whole canvas
     scaffold : share of the training in which `sam_model.Scaffold` helps
     average : of the weights' running mean, which is what is kept
+    onward : begin with the shipped weights
     """
 
     seed: int = 20
@@ -72,6 +74,7 @@ class Recipe:
     whole: float = 0.015
     scaffold: float = 0.8
     average: float = 0.995
+    onward: bool = False
 
 
 # ---- training ----------------------------------------------------------------------------------
@@ -152,6 +155,8 @@ class _Course:
             for i in range(32)
         ]
         whiten(self.sam, torch.stack([_pixels(self.sam, view) for view in first]))
+        if recipe.onward:
+            self.sam.load_state_dict(shipped_state("sam"))
         self.scaffold = Scaffold().to(device)
         self.mean = deepcopy(self.sam).eval()
         self.optimiser = self._optimiser()
@@ -289,9 +294,11 @@ def _pixels(sam: Sam, view: View) -> Tensor:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature sam --help``."""
-    options = read_options("sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20)
+    options = read_options(
+        "sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20, onward=True
+    )
     given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
-    train(options.out, **given)
+    train(options.out, onward=options.onward, **given)
     if options.export:
         from .sam_measure import export
 

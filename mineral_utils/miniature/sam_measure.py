@@ -338,6 +338,7 @@ def export(
             "running mean of weights. First windows of 224 px of the 896-px canvas, then "
             "448, at last all of it. Made again by: "
             f"{COMMAND} --steps {told['step']} --export"
+            + (" --onward, from the weights shipped before" if told["recipe"]["onward"] else "")
         ),
         "time": {
             "steps": told["step"],

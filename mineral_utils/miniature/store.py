@@ -15,10 +15,27 @@ from ..shipped import FOLDER, KINDS, read_card, weight_file
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["CARD_KEYS", "FOLDER", "KINDS", "read_card", "save_weights", "weight_file"]
+__all__ = [
+    "CARD_KEYS",
+    "FOLDER",
+    "KINDS",
+    "read_card",
+    "save_weights",
+    "shipped_state",
+    "weight_file",
+]
 
 # what every card says; `save_weights` adds kind, file, bytes and sha256
 CARD_KEYS = ("title", "architecture", "data", "recipe", "time", "numbers", "limits", "licence")
+
+
+def shipped_state(kind: str) -> dict[str, torch.Tensor]:
+    """The shipped weights of a small model as a state dict, floating ones float32: where a training
+    may begin anew with what is known already."""
+    from safetensors.torch import load_file
+
+    state = load_file(weight_file(kind))
+    return {name: t.float() if t.is_floating_point() else t for name, t in state.items()}
 
 
 def save_weights(
