@@ -4,7 +4,7 @@ Left to chance, attention over places is what a promptable decoder learns last: 
 out where a box is, nothing that it could say of colours and borders is of use. So its first weights
 hold a plain circuit for places. All of it is trained on from there.
 
-- Position codes are sines and cosines along x and along y; three quarters of the channels get none
+- Position codes are sines and cosines along x and along y; two thirds of the channels get none
   of them and are left to what the picture holds.
 - Cells of the picture learn from the corners of a box on which side of its four edges they lie
   (odd multiples of one frequency sum up to a step), and from clicks how near they are.
@@ -51,7 +51,7 @@ def prime(sam: Sam) -> None:
         first, second = sam.mask_decoder.transformer.layers
         _edges(first.cross_attn_image_to_token, half)
         second.cross_attn_image_to_token.out_proj.weight.mul_(0.3)
-        _upscaling(sam.mask_decoder, half)
+        _upscaling(sam.mask_decoder)
 
 
 def _wave(axis: int, frequency: float, half: int) -> tuple[int, int]:
@@ -137,12 +137,12 @@ def _around(attention: nn.Module, half: int) -> None:
 
 
 def _edges(attention: nn.Module, half: int) -> None:
-    """Heads by which a cell learns of the edges of a box and of clicks near it."""
-    query, key, value, out = (getattr(attention, f"{name}_proj") for name in ("q", "k", "v", "out"))
+    """Heads by which a cell learns of the edges of a box and of clicks near it (the wide ones: the
+    narrow have to be learnt, because tokens without a place outweigh them)."""
+    query, key = attention.q_proj, attention.k_proj
     width = attention.internal_dim // attention.num_heads
-    for linear in (query, key, value):
-        linear.weight.zero_(), linear.bias.zero_()
-    out.weight.zero_(), out.bias.zero_()
+    for parameter in attention.parameters():
+        parameter.zero_()
     plan = [("first", 0, 1), ("second", 0, -1), ("first", 1, 1), ("second", 1, -1)]
     for head, (kind, axis, sign) in enumerate(plan):
         at = head * width
@@ -181,7 +181,7 @@ def _listen(attention: nn.Module, head: int, at: int, kind: str, lift: float) ->
     attention.out_proj.weight[_work(len(_TYPES) + head), head * width] = _EDGE
 
 
-def _upscaling(decoder: nn.Module, half: int) -> None:
+def _upscaling(decoder: nn.Module) -> None:
     """One channel is constant and says that most cells are outside, one says inside the box, one
     near a click."""
     first, _, _, last, _ = decoder.output_upscaling
