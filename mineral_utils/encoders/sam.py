@@ -188,7 +188,7 @@ def _heads(
     batch, height, width, dim = tokens.shape
     n, heads = height * width, attention.num_heads
     flat = tokens.view(batch, n, dim)
-    # three buffers and not one: see GROUP
+    # a buffer each: keys and values are let go while the query's holds the answer
     out = [tokens.new_empty(0)] * 3
     for start in range(0, n, GROUP):
         span = slice(start, start + GROUP)
