@@ -46,6 +46,7 @@ _HOME = {
     "show_similarity": "show",
 }
 _MODULES = (
+    "dataset",
     "dense",
     "encoders",
     "example",

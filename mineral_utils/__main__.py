@@ -1,4 +1,4 @@
-"""``python -m mineral_utils info | demo | segment``: for batch, scripts and CI."""
+"""``python -m mineral_utils info | demo | segment | dataset``: for batch, scripts and CI."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from .dataset import command as dataset_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--max-pixels", type=int, help="largest picture to open")
     segment.add_argument("--credit", help="whose photos these are, for the captions")
     segment.set_defaults(run=_segment)
+
+    dataset = commands.add_parser("dataset", help="a ledger into a dataset that can be trusted")
+    dataset_command.add_arguments(dataset)
+    dataset.set_defaults(run=dataset_command.run)
     return parser
 
 
