@@ -1,0 +1,149 @@
+"""Abbreviations of minerals: those that a text explains, and those of a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from .lexicon import Lexicon, key_of
+from .mention import Mention
+
+_SHORT = r"(?:[A-Z][A-Za-z]{0,3}|[a-z]{1,4})"
+_AFTER = (
+    re.compile(rf"\s*[(\[]\s*(?:=\s*|abbr\.?\s*)?[\"']?({_SHORT})[\"']?\s*[)\]]"),
+    re.compile(rf"\s*=\s*[\"']?({_SHORT})[\"']?(?!\w)"),
+)
+_BEFORE = (
+    re.compile(rf"(?<![\w&])[\"'(\[]?({_SHORT})[\"')\]]?\s*(?:=|:|-|\u2013|\u2014)\s*$"),
+    re.compile(rf"[(\[]({_SHORT})[)\]]\s*$"),
+    re.compile(rf"(?<![\w&])({_SHORT})\s*\(\s*=?\s*$"),
+)
+_LISTED = re.compile(rf"(?<![\w&])({_SHORT})\s*,?\s+$")
+_KEY = re.compile(
+    r"\b(?:abbrev\w*|legend|key|labels?|letters|symbols|сокращени\w+|обозначени\w+|Abk\w*|Legende"
+    r"|leyenda|abreviat\w+|legende)\b",
+    re.IGNORECASE,
+)
+# words that look like abbreviations and mean something else wherever they stand alone
+_WORDS = {
+    *("a", "an", "as", "at", "by", "do", "en", "go", "he", "i", "if", "in", "is", "it", "la", "le"),
+    *("me", "my", "no", "of", "on", "or", "so", "to", "up", "us", "we", "el", "de", "da", "du"),
+    *("x", "mm", "um", "cm", "ppl", "xpl", "fov", "and", "the", "for", "not", "but", "are", "was"),
+    *("A", "I", "In", "No", "It", "As", "At", "So", "En", "To", "On", "The", "And", "Mt", "Mag"),
+}
+_ELEMENTS = {"Au", "Ag", "Cu", "Bi"}
+# alone they are something else: a mountain, a magnification, a river, calories
+_UNSAFE = {"Mt", "Mag", "Cal", "Bi", "Cu", "Ag", "Au", "En", "Cob", "Cub", "Lo", "Pent", "Nic", "Gal"}
+_UNSAFE |= {"Bor", "Ars", "Asp", "Moly", "Bin", "Sid", "Tet", "Stb", "Cov", "Rut", "Cin", "Chr", "Gr"}
+_UNSAFE |= {"Mc", "Td", "Tn", "Sp", "Po", "Sl", "Dol", "Mol", "Hem", "Hm", "Cp", "Sd", "Rt", "Dg"}
+_TOKEN = re.compile(r"(?<![^\W_])[A-Za-z]{2,4}(?![^\W_])")
+_CHAIN = re.compile(
+    r"(?<![^\W_])([A-Za-z]{2,4}(?:\s*[+/&\u2013-]\s*[A-Za-z]{2,4})+)(?![^\W_]|\s?[+/-]\w)"
+)
+_COMMAS = re.compile(
+    r"(?<![^\W_])([A-Z][a-z]{1,3}(?:(?:\s*,\s*(?:and\s+|minor\s+)?|\s+and\s+(?:minor\s+)?)"
+    r"[A-Z][a-z]{1,3})+)(?![^\W_])"
+)
+
+
+def explained(text: str, mentions: Sequence[Mention], lexicon: Lexicon) -> dict[str, str]:
+    """Abbreviations that a text explains: as written -> mineral.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+    mentions : sequence of Mention
+        Names in it.
+    """
+    table: dict[str, str] = {}
+    is_key = _KEY.search(text) is not None
+    for mention in mentions:
+        found = [p.match(text, mention.end) for p in _AFTER]
+        head = text[max(0, mention.start - 12) : mention.start]
+        found += [p.search(head) for p in _BEFORE]
+        if is_key:
+            found.append(_LISTED.search(head))
+        for match in found:
+            if match and _fits(match[1], mention, lexicon):
+                table.setdefault(match[1], mention.mineral)
+    return table
+
+
+def _fits(short: str, mention: Mention, lexicon: Lexicon) -> bool:
+    """Whether letters may stand for a mineral: its table's, or letters of its name in order."""
+    if short in _WORDS:
+        return False
+    folded = {key: mineral for key, mineral in lexicon.symbols.items() if key.lower() == short.lower()}
+    if mention.mineral in folded.values():
+        return True
+    names = [mention.word.lower(), key_of(mention.mineral)]
+    for name in names:
+        if name.startswith(short[0].lower()) or (" " in name and short[0].lower() in name):
+            letters = iter(name)
+            if all(letter in letters for letter in short.lower()):
+                return True
+    return False
+
+
+def uses(text: str, table: Mapping[str, str], taken: Iterable[Mention]) -> list[Mention]:
+    """Where explained abbreviations stand in a text, in the case in which they were explained."""
+    if not table:
+        return []
+    spans = [(m.start, m.end) for m in taken]
+    listed = "|".join(sorted(map(re.escape, table), key=len, reverse=True))
+    return [
+        Mention(m.start(), m.end(), table[m[0]], m[0], "abbreviation that the text explains")
+        for m in re.finditer(rf"(?<![^\W_])(?:{listed})(?![^\W_])", text)
+        if not any(a < m.end() and m.start() < b for a, b in spans)
+    ]
+
+
+def of_source(
+    text: str, table: Mapping[str, Sequence[str]], source: str, taken: Iterable[Mention]
+) -> list[Mention]:
+    """Abbreviations of a source's table, in their exact case; one may name several minerals."""
+    spans = [(m.start, m.end) for m in taken]
+    return [
+        Mention(m.start(), m.end(), mineral, m[0], f"abbreviation of {source}")
+        for m in re.finditer(r"(?<![^\W_])[A-Za-z]{1,4}(?![^\W_])", text)
+        for mineral in table.get(m[0], ())
+        if not any(a < m.end() and m.start() < b for a, b in spans)
+    ]
+
+
+def common(text: str, symbols: Mapping[str, str], taken: Iterable[Mention]) -> list[Mention]:
+    """Abbreviations that nobody explained, where it is sure that they are some.
+
+    That is in assemblages ("Py+Gn+Sp", "po-pn-ccp"), and where two of them that cannot be mistaken
+    stand in one text. Chemical elements alone ("Cu-Au", "Ag") are no minerals.
+    """
+    found: dict[tuple[int, int], tuple[str, str]] = {}
+    folded = {key.lower(): mineral for key, mineral in reversed(symbols.items())}
+    for pattern, table in ((_CHAIN, None), (_COMMAS, symbols)):
+        for chain in pattern.finditer(text):
+            parts = [*_TOKEN.finditer(text, chain.start(1), chain.end(1))]
+            parts = [p for p in parts if p[0] not in ("and", "minor")]
+            known = table or (symbols if all(p[0] in symbols for p in parts) else folded)
+            if known is folded and any(p[0] != p[0].lower() for p in parts):
+                continue
+            minerals = [known.get(p[0]) for p in parts]
+            if None in minerals or sum(p[0] not in _ELEMENTS for p in parts) < 2:
+                continue
+            if known is folded and all(p[0] in _WORDS for p in parts):
+                continue
+            for part, mineral in zip(parts, minerals, strict=True):
+                found[part.span()] = (str(mineral), "abbreviation in an assemblage")
+    singles = [m for m in _TOKEN.finditer(text) if m[0] in symbols]
+    sure = {m[0] for m in singles if m[0] not in _UNSAFE}
+    if len(sure) >= 2 or (sure and found):
+        for m in singles:
+            # in company of sure ones, all but those that are often something else
+            if m[0] not in _ELEMENTS and m[0] not in _WORDS:
+                found.setdefault(m.span(), (symbols[m[0]], "common abbreviation"))
+    spans = [(m.start, m.end) for m in taken]
+    return [
+        Mention(start, end, mineral, text[start:end], how)
+        for (start, end), (mineral, how) in sorted(found.items())
+        if not any(a < end and start < b for a, b in spans)
+    ]

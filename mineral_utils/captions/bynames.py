@@ -1,0 +1,177 @@
+"""Rules for words that hold a mineral's name and mean a place, a person, or something else.
+
+Rules as in `denial`. Capital letters count here: a rule that needs them says so with `NAMED`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from .grammar import METAL, MINERAL, NAMED
+from .lexicon import words
+
+# after a name with a capital letter, itself with a capital letter
+_PLACES = (
+    "Mine|Mines|Hill|Hills|Creek|Mountain|Mountains|Mt|Mtn|Mount|Lake|Lakes|River|Valley|Island|Islands"
+    "|Islet|Bay|City|Town|Township|County|District|Range|Ridge|Peak|Peaks|Canyon|Gulch|Quarry|Harbor"
+    "|Harbour|Coast|Queen|King|Prince|Princess|Street|Road|Avenue|Lane|Point|Belt|Camp|Center|Centre"
+    "|Bluff|Bluffs|Spring|Springs|Falls|Rock|Rocks|Cliff|Cliffs|Butte|Pass|Bow|Reef|Fields|Park"
+    "|Prospect|Claim|Claims|Pit|Shaft|Head|Beach|Basin|Cap|Flat|Flats|Star|Bell|Crown|Horn|Mile"
+    "|Standard|Run|Fork|Branch|Bend|Cove|Knob|Knoll|Hollow|Ranch|Reservoir|Dam|Bridge|Corner|Corners"
+    "|Junction|Chief|Giant|Eagle|Bar|Bell|Cup|Dollar|Bullion|Glen|Glance\\s+Mine|Plateau|Pond|Brook"
+    "|Swamp|Wells|Well|Tunnel|Adit|Open\\s+Pit|Stope|Museum|Shop|Strike|Rush|Trail|Works|Company|Co\\."
+    "|Ltd|Inc|Corp\\w*|Club|Society|Crater|Cave|Caves|Caverns|Dome|Forest|Wash|Arroyo|Dike|Lode|Lodge"
+    "|Heights|Grove|Gap|Slope|Shoals|Sound|Strait|Peninsula|Triangle|Triangles|Circle|Square|Plant"
+    "|Smelter|Mill|Deposit|Deposits|Farm|Village|Region|Zone\\s+Mine|Group\\s+Mine|House|Inn|Hotel"
+)
+# in any case of letters
+_SITES = (
+    "mines?|mining|hill|creek|mountains?|lake|river|valley|islands?|islet|bay|city|county|harbou?r|canyon"
+    "|gulch|ridge|peaks?|street|road|museum|shop|quarry|prospects?|claims?|smelters?|township|coast"
+    "|deposits?|miners?|mineworks|diggings|pits?|adits?|village|company|rocks,|district|belt"
+)
+_BEFORE = (
+    r"(?:Mount|Mt\.?|Lake|Camp|Fort|Port|Rio|Cerro|Point|Cape|Villa(?:ge)?|Mina|Mine|Grube|Zeche|Old|New"
+    r"|Big|Little|Upper|Lower|North|South|East|West|рудник\w*|гора|река|поселок|шахта|Monte|Sierra"
+    r"|Mina\s+de|Minas\s+de|Cerro\s+de|Isle\s+of|Bay\s+of|River|Port\s+of)"
+)
+_METAL_THING = (
+    r"(?:ores?|deposits?|min(?:es?|ing|ers?)|minerali[sz]ation|prospects?|districts?|belts?|province|rush"
+    r"|grades?|contents?|values?|concentrates?|smelt\w*|assays?|tenors?|produc\w+|prices?|camps?"
+    r"|showings?|occurrences?|anomal\w+|skarns?|porphyr\w+|lodes?|systems?|minerals?|sul(?:f|ph)ides?"
+    r"|sul(?:f|ph)osalts?|sul(?:f|ph)antimonides?|tellurides?|selenides?|arsenides?|antimonides?|oxides?"
+    r"|carbonates?|halides?|chlorides?|compounds?|phases?|species|ions?|tapes?|wire\s+mesh|grids?"
+    r"|foils?|plate[ds]?|coat\w*|lining|laps?|plating|by-?products?|glance|age|coins?|lea[fv]\w*"
+    r"|medals?|standards?|analys\w+|alloys?|sulfate|sulphate|schists?|pastes?|pencils?|electrodes?"
+    r"|lubricants?|furnaces?|glass|filter|paint|dust|ring|jewel\w*|metal|resources?|reserves?|district"
+    r"|enrichment|potential|exploration|industry|equivalents?|-?bearing|-?rich|-?poor|-?free|-?plated"
+    r"|-?coated|-?dominated|amalgam|pyrites|salts?|stain(?:s|ing)?|bloom|works|ounces?|tailings|placers?"
+    r"|ochre|stage\s+minerals?|bullion|digger\w*|seekers?|fever|trade|carbide|conductor|mount|mirror)"
+)
+_COLOUR = (
+    r"(?:colou?r\w*|white|gr[ae]y\w*|red\w*|yellow\w*|brown\w*|pink\w*|sheen|tint\w*|lust(?:re|er)"
+    r"|tones?|toned|hue[ds]?|shine|glow|gleam|blue|green|black|orange|violet|purple|shimmer\w*|flash"
+    r"|tarnish|bright|shades?|gloss|look\w*|streaks?\s+of\s+light)"
+)
+_GIVEN = "|".join(words()["given"].split())
+_ELEMENT = (
+    "lead|zinc|tin|nickel|cobalt|uranium|iron|tungsten|molybdenum|antimony|arsenic|platinum|palladium"
+    "|tellurium|selenium|mercury|sulfur|sulphur|PGE|polymetallic|base-metal|Pb|Zn|Cu|Ni|Co"
+)
+_CREDIT = (
+    r"(?:photo(?:s|graph(?:s|er|ed|y)?)?|foto|fotograf\w*|фото|автор|picture|image|micrograph|coll(?:ection"
+    r"|ector|\.)?|сборы|copyright|\u00a9|\(c\)|credits?|courtesy|thanks|thank|donat\w+|leg\.|don\.|polish\w*"
+    r"|prepar\w+|made|cut|identif\w+|determined|analy[sz]ed|taken|shot|sold|lent|given|gift|bought|found"
+    r"|estate|owner|property|section|sample|specimen|acquired|purchased|exchanged?|study|stud\w+|work"
+    r"|paper|book|named|described|Sammlung|von|Slg\.?|Praparat)"
+)
+
+PLACE = (
+    (rf"(?P<x>{NAMED})(?:\s+|-)(?-i:{_PLACES})(?![a-z])", "name of a place"),
+    (
+        rf"(?P<x>{NAMED})(?:\s+(?-i:[A-Z])[\w'-]*){{1,2}}\s+(?-i:Mine|Pit|Shaft|Quarry|Prospect|Claims?"
+        r"|Museum|Adit|Deposit)\b",
+        "name of a place",
+    ),
+    (rf"(?P<x>{MINERAL})\s+(?:{_SITES})(?!\w)", "name of a place"),
+    (rf"(?-i:\b{_BEFORE})\s+[\"']?(?P<x>{NAMED})(?!\s*\()", "name of a place"),
+    (
+        r"\b(?:town|city|village|hamlet|mine|station|municipality|state|county|parish|settlement|ghost"
+        rf"\s+town|creek|community)\s+(?:of|called|named)\s+(?:old\s+)?(?P<x>{NAMED})",
+        "name of a place",
+    ),
+    (
+        r"(?:\bfrom|\bat|\bnear|\blocality\s*:?|\blocation\s*:?|\bloc\.?\s*:?|\bvisited|\boutside)\s+"
+        rf"(?:the\s+)?(?P<x>{NAMED})\s*,\s*(?-i:[A-Z][\w.]*)(?:\s*[,.]|$|\s+(?-i:[A-Z]))",
+        "name of a place",
+    ),
+    (rf"[\"'](?P<x>{NAMED})[\"']\s+(?:mine|shaft|claim|pit|vein|quarry|deposit)", "name of a place"),
+    (rf"\b(?:рудник\w*|шахт\w+|месторождени\w+|mine|grube|zeche|claim)\s+[\"'](?P<x>{MINERAL})[\"']",
+     "name of a place"),
+)
+
+PERSON = (
+    (
+        r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof(?:essor)?|Herrn?|Frau|Sir|Madame|Mme|M|Dipl\.?-?\w*|Ing|Dott|г-н)\.?"
+        rf"\s+(?:(?-i:[A-Z])[\w.'-]*\s+){{0,2}}(?P<x>{NAMED})",
+        "name of a person",
+    ),
+    (rf"(?-i:\b(?:{_GIVEN}))\s+(?:(?-i:[A-Z])\.\s*)?(?P<x>{NAMED})", "name of a person"),
+    (
+        rf"{_CREDIT}\s*(?:(?:by|of|to|from|is|ex|and|the|with|in|:|,|-|\(c\)|\u00a9|\d{{4}}|photo|foto|coll\.?"
+        rf"|collection|Dr\.?|Prof\.?|section|kindly)\s*){{0,4}}"
+        rf"(?:(?-i:[A-Z])(?:\.|[\w'-]+)[\s-]*){{1,3}}(?P<x>{NAMED})(?!\s+(?:crystals?|grains?))",
+        "name of a person",
+    ),
+    (
+        rf"(?:\bby|\u00a9|\(c\)|\bcopyright|(?:^|[,.;(]\s*)coll\.|\bleg\.|\bphotographer\s*:?)\s*(?:\d{{4}}\s*)?"
+        rf"(?P<x>{NAMED})(?=\s*(?:$|[,.;(\d]|and\b|&|collection|coll))",
+        "name of a person",
+    ),
+    (
+        rf"(?P<x>{NAMED})'?s?\s+(?:(?:old|late|former|own|private|famous|large)\s+)*(?:coll(?:ection|\.)"
+        rf"?|family|estate|et\s+al|cabinet|paper|thesis|book|brothers|bros|& (?-i:[A-Z]))\b",
+        "name of a person",
+    ),
+    (
+        rf"(?P<x>{NAMED})'s\s+(?:(?:old|late|former|own|private|best)\s+)*(?:sample|specimen|photo|section"
+        r"|picture|piece|slide|microscope)",
+        "name of a person",
+    ),
+    (  # an initial; "A. Galena, B. Pyrite" is a list
+        rf"(?:^|[\s(,])(?-i:[A-Z])\.\s*(?:(?-i:[A-Z])\.\s*)*(?P<x>{NAMED})(?![^.;]*\b(?-i:[A-Z])\.\s*"
+        rf"{MINERAL})",
+        "name of a person",
+    ),
+)
+
+WORD = (
+    (rf"(?P<x>{METAL})(?:-(?:\w+-)*|\s){_METAL_THING}(?![\w])", "a word of its own"),
+    (
+        rf"(?P<x>{METAL})(?:\s*(?:-|/|,|and|&)\s*(?:{METAL}|{_ELEMENT})){{1,4}}(?:-|\s){_METAL_THING}\b",
+        "a word of its own",
+    ),
+    (
+        rf"(?:{METAL}|\b(?:{_ELEMENT}))(?:\s*(?:-|/)\s*(?:{METAL}|{_ELEMENT})){{0,3}}\s*(?:-|/)\s*(?P<x>{METAL})"
+        rf"(?:-|\s)(?:{_METAL_THING}|porphyry|vein)\b",
+        "a word of its own",
+    ),
+    (rf"(?:\b(?:{_ELEMENT}))-(?P<x>{METAL})|(?P<y>{METAL})-(?:{_ELEMENT})\b", "a metal"),
+    (rf"(?P<x>{METAL})(?:-|\s){_COLOUR}(?!\w)", "a colour"),
+    (rf"(?P<x>{MINERAL})-(?:\w+-)?{_COLOUR}(?!\w)", "a colour"),
+    (rf"(?P<x>{MINERAL})(?:-|\s)colou?red?\b", "a colour"),
+    (rf"(?P<x>{MINERAL})\s+red\s+(?:internal|reflections?)", "a colour"),
+    (rf"\bcolou?rs?\s+(?:of|like)\s+(?:native\s+|pure\s+)?(?P<x>{METAL})", "a colour"),
+    (
+        r"(?:g/t|gpt|ppm|ppb|oz(?:/t)?|%|percent|per\s+cent|tons?\s+of|tonnes?\s+of|kg\s+of|ounces?\s+of"
+        r"|content\s+of|grade\s+of|grades\s+in|assays?\s+(?:for|of)|rich\s+in|poor\s+in|enriched\s+in"
+        r"|source\s+of|production\s+of|price\s+of|traces\s+of\s+dissolved|coated\s+with|sputtered\s+with"
+        rf"|plated\s+with|ore\s+of|ores\s+of|mined\s+for|age\s+of|made\s+of|polished\s+on)\s+(?P<x>{METAL})",
+        "an amount or a substance",
+    ),
+    (
+        r"(?:rich\s+in|poor\s+in|enriched\s+in|ore\s+of|ores\s+of|content\s+of)\s+"
+        rf"{METAL}\s*(?:,|and|&)\s*(?P<x>{METAL})",
+        "an amount or a substance",
+    ),
+    (
+        rf"(?P<x>{MINERAL})(?:-|\s)(?:structures?|structure\s+type|type\s+structure|lattice\s+type|deposits?"
+        r"|schists?|gneiss\w*|porphyr(?:y|ies)|(?:monzo)?diorites?|monzonites?|latites?|syenites?|gabbros?"
+        r"|norites?|keratophyres?|lamps?|wedges?|plates?|prisms?|objectives?|lens\w*|filters?|apochromats?"
+        r"|glass|marbles?|sandstones?|conglomerates?|arenites?|windows?|tubes?|standards?|slides?\s+mount"
+        r"|cements?\s+factory|watch\w*|clocks?|jewel\w*|optics|crucibles?|paste|type\b(?!\s+local))(?!\w)",
+        "a rock, a device, a structure",
+    ),
+    (rf"\b(?:variety|varieties|var\.|kind|form)\s+of\s+(?P<x>{MINERAL})", "what it is a variety of"),
+    (rf"\b(?:after|honou?rs?|honou?r\s+of)\s+(?:the\s+\w+\s+)?(?:(?-i:[A-Z])[\w.]*\s+)+(?P<x>{NAMED})", "a name"),
+)
+
+_TOWNS = {
+    mineral: re.compile(rf"\s*,\s*(?:{'|'.join(map(re.escape, states))})\b", re.IGNORECASE)
+    for mineral, states in words()["towns"].items()
+}
+
+
+def is_town(mineral: str, after: str) -> bool:
+    """Whether a capitalised name is a town: what follows it is the state of a town of that name."""
+    return mineral in _TOWNS and _TOWNS[mineral].match(after) is not None

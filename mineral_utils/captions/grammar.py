@@ -1,0 +1,71 @@
+"""Building blocks of the rules: how a sentence looks once the minerals in it are marks.
+
+Every mention of a mineral becomes one character, so that rules can speak of minerals whatever
+their names: `MINERAL` is any, `NAMED` one with a capital letter, `METAL` a bare "gold", "silver",
+"copper", "bismuth" or "graphite", which may also be a colour, a substance or a word.
+"""
+
+from __future__ import annotations
+
+import re
+
+PLAIN_MARK, NAMED_MARK, METAL_MARK, NAMED_METAL_MARK = "\ue000", "\ue001", "\ue002", "\ue003"
+MARKS = f"{PLAIN_MARK}{NAMED_MARK}{METAL_MARK}{NAMED_METAL_MARK}"
+MINERAL = f"[{MARKS}]"
+NAMED = f"[{NAMED_MARK}{NAMED_METAL_MARK}]"
+METAL = f"[{METAL_MARK}{NAMED_METAL_MARK}]"
+
+# minerals outside the vocabulary take part in lists
+_NOT_MINERALS = (
+    "white|quite|despite|opposite|site|composite|favou?rite|definite|finite|infinite|invite|write"
+    "|elite|bite|kite|polite|suite|unite|exquisite|requisite|satellite|rewrite|ignite|recite"
+)
+OTHER = rf"(?!(?:{_NOT_MINERALS})s?\b)\b[a-z]{{3,}}ites?\b"
+
+# small words and adjectives that may stand before a name without changing what is said of it
+ADJECTIVE = (
+    r"(?:any|the|a|an|some|much|more|other|further|even|such|single|sure|real|visible|free|native"
+    r"|gediegene?[ns]?|primary|secondary|relict|relic|fresh|trace|usual|common|commonly|fine|coarse"
+    r"|tiny|small|large|big|pure|true|clear|bright|typical|its|their|this|these|that"
+    r"|sichtbare[ns]?|der|die|das|den|dem|des|ein|eine[nmrs]?|el|la|los|las|un|una|le|les|une|du"
+    r"|видимо\w+|самородн\w+|other than"
+    r"|\w{3,}(?:ed|al|ic|ous|ible|able|ish|less|ular|ary|ical))"
+)
+_PART = (
+    "trace|sign|hint|grain|speck|evidence|indication|inclusion|remnant|relic|relict|crystal"
+    "|lamella|lamellae|bleb|vein|veinlet|rim|particle|spot|fleck|flake|needle|exsolution"
+    "|presence|amount|bit|vestige|film|shred|mention|show|patch|piece|occurrence|sliver|whisker"
+)
+PART_OF = rf"(?:(?:\w+\s+){{0,2}}(?:{_PART})s?\s+of\s+)"
+_BRACKET = r"(?:\s*[(\[][^()\[\]]{1,30}[)\]])"
+_JOINT = (
+    r"(?:\s*,?\s*\b(?:and|or|nor|und|oder|noch|sowie|и|или|ни|y|o|ni|et|ou|e|as well as)\s+"
+    r"|\s*(?:,|/|&|\+)\s*|\s?[-\u2013]\s?)"
+)
+_BEFORE = r"(?:(?:any|the|a|some|no|visible|native|other|even|also|both|much|few|gediegene?s?)\s+)"
+ITEM = rf"{_BEFORE}{{0,2}}(?:{MINERAL}|{OTHER}){_BRACKET}?"
+LIST = rf"{ITEM}(?:{_JOINT}{ITEM})*"
+# a list that surely goes together: two with "and", "or", or one
+PAIR = rf"{ITEM}(?:(?:\s*[,/]\s*{ITEM})*\s*,?\s*\b(?:and|or|nor|und|oder|noch|и|или|y|o|et|ou)\s+{ITEM})?"
+
+_SENTENCE = re.compile(
+    r"(?<!\b[A-Z])(?<!\b[A-Za-z]r)(?<!\bMrs)(?<!\bProf)(?<!\bcoll)(?<!\bColl)(?<!\bvar)(?<!\bVar)"
+    r"(?<!\bcf)(?<!\bca)(?<!\bapprox)(?<!\bNo)(?<!\bincl)(?<!\bresp)(?<!\bMt)(?<!\bSt)(?<!\bps)"
+    r"(?<!\bpseud)(?<!\bged)(?<!\bbzw)(?<!\bvs)(?<!\bfig)(?<!\bFig)(?<!\be\.g)(?<!\bi\.e)"
+    r"(?<!\bpseudo)(?<!\bdet)(?<!\bleg)(?<!\bsp)(?<!\bmin)"
+    r"\.(?=\s|$)"
+    r"|!+|\?+(?!\s*(?i:no|nope|not|nein|нет|non)\b)|;|\s//\s|\s\|\s|\u2022|\.{3}|\u2026"
+    r"|\n\s*\n|(?<!\b(?:no|of|or))(?<!\b(?:and|the|for|nor))(?<!\b(?:with|from|like|than))"
+    r"(?<!\bafter)(?<!\bwithout)(?<![,:\-])\n",
+)
+
+
+def sentences(masked: str) -> list[tuple[int, int]]:
+    """Where the sentences of a text begin and end; every character is in one."""
+    spans, start = [], 0
+    for stop in _SENTENCE.finditer(masked):
+        spans.append((start, stop.end()))
+        start = stop.end()
+    if start < len(masked):
+        spans.append((start, len(masked)))
+    return spans

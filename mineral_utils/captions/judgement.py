@@ -1,0 +1,122 @@
+"""What a text says of each mineral that it names: that it is there, or one of seven other things."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from . import bynames, denial, likeness
+from .grammar import MARKS, METAL_MARK, MINERAL, NAMED_MARK, NAMED_METAL_MARK, PLAIN_MARK, sentences
+from .lexicon import METALS
+from .mention import Mention
+
+_BARE = re.compile(
+    r"(?:gold|silver|copper|bismuth|graphite|oro|silber|wismut|bismuto|золот\w*|серебр\w*|мед\w*)s?",
+    re.IGNORECASE,
+)
+_KEY = re.compile(
+    r"\b(?:abbrev\w*|legend|key|сокращени\w+|обозначени\w+|Abk\w*|Legende)\s*[:.]", re.IGNORECASE
+)
+_DEFINED = re.compile(r"[A-Za-z]{1,4}\s*=\s*$"), re.compile(r"\s*=\s*[A-Za-z]{1,4}(?!\w)")
+_MARK = re.compile(MINERAL)
+
+
+@cache
+def _rules() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+    groups = (
+        ("place", bynames.PLACE),
+        ("person", bynames.PERSON),
+        ("word", bynames.WORD),
+        ("present", denial.GUARDS),
+        ("present", likeness.GUARDS),
+        ("former", denial.FORMER),
+        ("compared", likeness.COMPARED),
+        ("absent", denial.ABSENT),
+    )
+    return tuple(
+        (role, reason, re.compile(pattern, re.IGNORECASE))
+        for role, rules in groups
+        for pattern, reason in rules
+    )
+
+
+def judged(text: str, mentions: Sequence[Mention]) -> list[tuple[str, str]]:
+    """Role and reason of each mention.
+
+    Parameters
+    ----------
+    text : str
+        Plain text.
+    mentions : sequence of Mention
+        In order, not overlapping, except that several may share one span.
+    """
+    roles: dict[int, tuple[str, str]] = {}
+    masked, places = _masked(text, mentions)
+    for start, end in sentences(masked):
+        sentence = masked[start:end]
+        marks = [start + m.start() for m in _MARK.finditer(sentence)]
+        if marks:
+            for at, verdict in _of_sentence(sentence).items():
+                roles[places[start + at]] = verdict
+    spans = {m.start: i for i, m in reversed([*enumerate(mentions)])}
+    out = []
+    in_key = _KEY.search(text) is not None
+    for mention in mentions:
+        role = roles.get(spans[mention.start])
+        if role is None and bynames.is_town(mention.mineral, text[mention.end :]):
+            role = ("place", "name of a town") if mention.word[0].isupper() else None
+        if role is None:
+            known = in_key or _DEFINED[0].search(text[max(0, mention.start - 8) : mention.start])
+            known = known or _DEFINED[1].match(text, mention.end)
+            role = ("key", "explained") if known else ("present", "said to be there")
+        out.append(role)
+    return out
+
+
+def _masked(text: str, mentions: Sequence[Mention]) -> tuple[str, dict[int, int]]:
+    """Text with a mark for each mention, and from where a mark stands to its first mention."""
+    loud = sum(map(str.isupper, text)) > 0.7 * max(12, sum(map(str.isalpha, text)))
+    pieces, places, end, length = [], {}, 0, 0
+    for i, mention in enumerate(mentions):
+        if mention.start < end:
+            continue
+        before = text[end : mention.start]
+        named = mention.word[0].isupper() and not loud and "abbreviation" not in mention.how
+        metal = mention.mineral in METALS and _BARE.fullmatch(mention.word)
+        mark = (NAMED_METAL_MARK if named else METAL_MARK) if metal else (
+            NAMED_MARK if named else PLAIN_MARK
+        )
+        pieces += [before, mark]
+        length += len(before)
+        places[length] = i
+        length += 1
+        end = mention.end
+    masked = "".join(pieces) + text[end:]
+    return (masked.lower() if loud else masked), places
+
+
+def _of_sentence(sentence: str) -> dict[int, tuple[str, str]]:
+    """Where a mark stands in a sentence -> role and reason; marks that are present are left out."""
+    roles: dict[int, tuple[str, str]] = {}
+    for role, reason, pattern in _rules():
+        for match in pattern.finditer(sentence):
+            for group in ("x", "y", "z"):
+                if group not in pattern.groupindex or match[group] is None:
+                    continue
+                start, end = match.span(group)
+                for mark in _MARK.finditer(sentence, start, end):
+                    roles.setdefault(mark.start(), (role, reason))
+    if len(roles) < len(_MARK.findall(sentence)):
+        for start, end in _clauses(sentence):
+            for pattern, reason in likeness.ELSEWHERE:
+                if pattern.search(sentence, start, end):
+                    for mark in _MARK.finditer(sentence, start, end):
+                        roles.setdefault(mark.start(), ("elsewhere", reason))
+                    break
+    return roles
+
+
+def _clauses(sentence: str) -> list[tuple[int, int]]:
+    cuts = [m.start() for m in likeness.CLAUSE.finditer(sentence)]
+    return [*zip([0, *cuts], [*cuts, len(sentence)], strict=True)]
