@@ -4,7 +4,8 @@ Two steps. Photos that must stay together become *groups*; then whole groups are
 every mineral comes near to its wanted share on every side. The second step is the iterative
 stratification of Sechidis, Tsoumakas and Vlahavas (ECML PKDD 2011), for groups instead of single
 photos: the rarest mineral is handed out first, its largest groups before its smaller ones, each to
-the side that still lacks most of it.
+the side that still lacks most of it. Then single groups are moved while that helps, because groups,
+unlike photos, may be large; and the best of some starts is kept.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["BY", "SHARES", "Groups", "group_photos", "leaks", "share_table", "stratify"]
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+MOST_PASSES, STARTS = 20, 8  # of evening out; of which the best is kept
 BY = ("specimen", "locality", "photographer")
 
 
@@ -152,28 +154,73 @@ def stratify(
     # one more label, on every photo: its share is the size of the side
     counts = np.zeros((len(group_names), labels.shape[1] + 1), np.int64)
     np.add.at(counts, which, np.column_stack([labels, np.ones(len(labels), bool)]))
-    # photos that a side still lacks of each label; falls as groups are handed out
-    lacks = np.outer(list(shares.values()), counts.sum(axis=0)).astype(float)
+    wanted = np.outer(list(shares.values()), counts.sum(axis=0)).astype(float)
+    given = {
+        group: sides.index(fixed[name])
+        for group, name in enumerate(group_names.tolist())
+        if fixed and name in fixed
+    }
     rng = np.random.default_rng(seed)
-    luck = rng.permutation(len(group_names))  # order of equals
-    side_of = np.full(len(group_names), -1)
+    tries = [_handed_out(counts, wanted, given, rng) for _ in range(STARTS)]
+    side_of = min(tries, key=lambda one: one[0])[1]
+    return [sides[side_of[number]] for number in which]
+
+
+def _handed_out(
+    counts: np.ndarray, wanted: np.ndarray, given: Mapping[int, int], rng: np.random.Generator
+) -> tuple[float, np.ndarray]:
+    """One round of handing out and evening out: its error, and the side of each group."""
+    lacks = wanted.copy()  # photos that a side still lacks of each label
+    luck = rng.permutation(len(counts))  # order of equals
+    side_of = np.full(len(counts), -1)
 
     def hand_out(group: int, side: int) -> None:
         side_of[group] = side
         lacks[side] -= counts[group]
 
-    for group, name in enumerate(group_names.tolist()):
-        if fixed and name in fixed:
-            hand_out(group, sides.index(fixed[name]))
+    for group, side in given.items():
+        hand_out(group, side)
     while (waiting := np.flatnonzero(side_of < 0)).size:
         left = counts[waiting].sum(axis=0)
         rarest = min(np.flatnonzero(left), key=lambda label: (left[label], label))
         having = waiting[counts[waiting, rarest] > 0]
         for group in sorted(having, key=lambda g: (-counts[g, rarest], luck[g])):
             # most of this label is lacking; among equals, most photos; then chance
-            lack = np.column_stack([lacks[:, rarest], lacks[:, -1], rng.random(len(sides))])
-            hand_out(group, max(range(len(sides)), key=lambda side: tuple(lack[side].round(9))))
-    return [sides[side_of[number]] for number in which]
+            lack = np.column_stack([lacks[:, rarest], lacks[:, -1], rng.random(len(lacks))])
+            hand_out(group, max(range(len(lacks)), key=lambda side: tuple(lack[side].round(9))))
+    free = [group for group in luck.tolist() if group not in given]
+    return _even_out(side_of, counts, lacks, free), side_of
+
+
+def _even_out(
+    side_of: np.ndarray, counts: np.ndarray, lacks: np.ndarray, order: Sequence[int]
+) -> float:
+    """Move single groups as long as that brings the shares nearer to the wanted ones.
+
+    What falls is the sum of squared errors of all shares, that of the side's size counting as much
+    as all minerals together: large groups that came late may have no good side left otherwise.
+    Changes `side_of` [groups] and `lacks` [sides, labels] in place; gives what is left of the sum.
+    """
+    weight = 1 / np.maximum(counts.sum(axis=0), 1) ** 2
+    weight[-1] *= max(len(weight) - 1, 1)
+    sides = np.arange(len(lacks))
+    for _ in range(MOST_PASSES):
+        moved = False
+        for group in order:
+            here, size = side_of[group], counts[group]
+            # squared error that a side has with the group, less the one it has without
+            without = lacks.copy()
+            without[here] += size
+            gain = (((without - size) ** 2 - without**2) * weight).sum(axis=1)
+            best = min(sides, key=lambda side: (gain[side].round(12), side != here, side))
+            if best != here:
+                side_of[group] = best
+                lacks[here] += size
+                lacks[best] -= size
+                moved = True
+        if not moved:
+            break
+    return float((lacks**2 * weight).sum())
 
 
 def share_table(

@@ -12,17 +12,21 @@ A mineral is told by colour *and* hatch and named in the legend, never by colour
 from __future__ import annotations
 
 from .canvas import scale_bar, show_photo
+from .dataset import marked_text, show_co_occurrence, show_counts, show_texts
 from .figures import save_figure, save_picture
 from .maps import mineral_table, overlay, show_segmentation
 from .sections import show_section, show_sheet, show_spectra
 from .steps import show_prompts, show_similarity, show_windows
 
 __all__ = [
+    "marked_text",
     "mineral_table",
     "overlay",
     "save_figure",
     "save_picture",
     "scale_bar",
+    "show_co_occurrence",
+    "show_counts",
     "show_photo",
     "show_prompts",
     "show_section",
@@ -30,5 +34,6 @@ __all__ = [
     "show_sheet",
     "show_similarity",
     "show_spectra",
+    "show_texts",
     "show_windows",
 ]
