@@ -59,3 +59,8 @@ class Hit:
     reason: str
     kept: bool
     role: str
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """`start` and `end` together, as a row of the ledger has them."""
+        return self.start, self.end
