@@ -46,6 +46,7 @@ _HOME = {
     "show_similarity": "show",
 }
 _MODULES = (
+    "collect",
     "dataset",
     "dense",
     "encoders",

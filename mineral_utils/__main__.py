@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from .collect import command as collect_command
 from .dataset import command as dataset_command
 
 
@@ -45,9 +46,23 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--credit", help="whose photos these are, for the captions")
     segment.set_defaults(run=_segment)
 
+    collect_command.add_parser(commands)
+
     dataset = commands.add_parser("dataset", help="a ledger into a dataset that can be trusted")
     dataset_command.add_arguments(dataset)
     dataset.set_defaults(run=dataset_command.run)
+
+    captions = commands.add_parser(
+        "captions",
+        help="minerals out of titles and texts: JSON lines in, JSON lines out",
+        usage="%(prog)s [FILE | audit draw [FILE] | audit report SHEET] [options]",
+    )
+    captions.add_argument("words", nargs="*", metavar="FILE", help="standard input by default")
+    captions.add_argument("--source", help="whose abbreviations the texts use")
+    captions.add_argument("--hits", action="store_true", help="write each mention and its reason")
+    captions.add_argument("--count", type=int, default=100, help="captions to draw for the audit")
+    captions.add_argument("--seed", type=int, default=0, help="of the audit's random sample")
+    captions.set_defaults(run=_captions)
     return parser
 
 
@@ -62,6 +77,18 @@ def _demo(options: argparse.Namespace) -> int:
     from .demo import run_demo
 
     return min(run_demo(options.lessons), 1)
+
+
+def _captions(options: argparse.Namespace) -> int:
+    from .captions.command import run
+
+    return run(
+        options.words,
+        source=options.source,
+        hits=options.hits,
+        count=options.count,
+        seed=options.seed,
+    )
 
 
 def _segment(options: argparse.Namespace) -> int:
