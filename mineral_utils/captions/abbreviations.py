@@ -33,13 +33,47 @@ _WORDS = {
 }
 _ELEMENTS = {"Au", "Ag", "Cu", "Bi"}
 # alone they are something else: a mountain, a magnification, a river, calories
-_UNSAFE = {"Mt", "Mag", "Cal", "Bi", "Cu", "Ag", "Au", "En", "Cob", "Cub", "Lo", "Pent", "Nic", "Gal"}
-_UNSAFE |= {"Bor", "Ars", "Asp", "Moly", "Bin", "Sid", "Tet", "Stb", "Cov", "Rut", "Cin", "Chr", "Gr"}
+_UNSAFE = {
+    "Mt",
+    "Mag",
+    "Cal",
+    "Bi",
+    "Cu",
+    "Ag",
+    "Au",
+    "En",
+    "Cob",
+    "Cub",
+    "Lo",
+    "Pent",
+    "Nic",
+    "Gal",
+}
+_UNSAFE |= {
+    "Bor",
+    "Ars",
+    "Asp",
+    "Moly",
+    "Bin",
+    "Sid",
+    "Tet",
+    "Stb",
+    "Cov",
+    "Rut",
+    "Cin",
+    "Chr",
+    "Gr",
+}
 _UNSAFE |= {"Mc", "Td", "Tn", "Sp", "Po", "Sl", "Dol", "Mol", "Hem", "Hm", "Cp", "Sd", "Rt", "Dg"}
 _TOKEN = re.compile(r"(?<![^\W_])[A-Za-z]{2,4}(?![^\W_])")
 _CHAIN = re.compile(
     r"(?<![^\W_])([A-Za-z]{2,4}(?:\s*[+/&\u2013-]\s*[A-Za-z]{2,4})+)(?![^\W_]|\s?[+/-]\w)"
 )
+_PHRASE = re.compile(  # "Au in apy", "Mag with ilm lamellae"
+    r"(?<![^\W_])([A-Za-z]{2,4}(?:\s+(?:blebs?\s+in|inclusions?\s+in|lamellae\s+in|in|with|and|on|around|after"
+    r"|rimmed\s+by|replaced\s+by|replacing|enclosed\s+(?:in|by)|intergrown\s+with)\s+[A-Za-z]{2,4})+)(?![^\W_])"
+)
+_LINKS = {"in", "with", "and", "on", "by", "after", "minor", "bleb"}
 _COMMAS = re.compile(
     r"(?<![^\W_])([A-Z][a-z]{1,3}(?:(?:\s*,\s*(?:and\s+|minor\s+)?|\s+and\s+(?:minor\s+)?)"
     r"[A-Z][a-z]{1,3})+)(?![^\W_])"
@@ -65,7 +99,7 @@ def explained(text: str, mentions: Sequence[Mention], lexicon: Lexicon) -> dict[
         if is_key:
             found.append(_LISTED.search(head))
         for match in found:
-            if match and _fits(match[1], mention, lexicon):
+            if match and (_fits(match[1], mention, lexicon) or _used(match, text)):
                 table.setdefault(match[1], mention.mineral)
     return table
 
@@ -74,8 +108,7 @@ def _fits(short: str, mention: Mention, lexicon: Lexicon) -> bool:
     """Whether letters may stand for a mineral: its table's, or letters of its name in order."""
     if short in _WORDS:
         return False
-    folded = {key: mineral for key, mineral in lexicon.symbols.items() if key.lower() == short.lower()}
-    if mention.mineral in folded.values():
+    if any(k.lower() == short.lower() and m == mention.mineral for k, m in lexicon.symbols.items()):
         return True
     names = [mention.word.lower(), key_of(mention.mineral)]
     for name in names:
@@ -84,6 +117,14 @@ def _fits(short: str, mention: Mention, lexicon: Lexicon) -> bool:
             if all(letter in letters for letter in short.lower()):
                 return True
     return False
+
+
+def _used(match: re.Match[str], text: str) -> bool:
+    """Whether letters in brackets after a name, odd as they are, are used again in the text."""
+    short = match[1]
+    if match[0].lstrip()[0] not in "([" or short in _WORDS or not short[0].isupper():
+        return False
+    return len(re.findall(rf"(?<![^\W_]){short}(?![^\W_])", text)) > 1
 
 
 def uses(text: str, table: Mapping[str, str], taken: Iterable[Mention]) -> list[Mention]:
@@ -119,18 +160,18 @@ def common(text: str, symbols: Mapping[str, str], taken: Iterable[Mention]) -> l
     stand in one text. Chemical elements alone ("Cu-Au", "Ag") are no minerals.
     """
     found: dict[tuple[int, int], tuple[str, str]] = {}
-    folded = {key.lower(): mineral for key, mineral in reversed(symbols.items())}
-    for pattern, table in ((_CHAIN, None), (_COMMAS, symbols)):
+    for pattern in (_CHAIN, _COMMAS, _PHRASE):
         for chain in pattern.finditer(text):
             parts = [*_TOKEN.finditer(text, chain.start(1), chain.end(1))]
-            parts = [p for p in parts if p[0] not in ("and", "minor")]
-            known = table or (symbols if all(p[0] in symbols for p in parts) else folded)
-            if known is folded and any(p[0] != p[0].lower() for p in parts):
-                continue
+            parts = [p for p in parts if p[0] not in _LINKS]
+            small = pattern is _PHRASE or all(p[0] == p[0].lower() for p in parts)
+            known = {k.lower(): m for k, m in reversed(symbols.items())} if small else {}
+            known |= symbols
             minerals = [known.get(p[0]) for p in parts]
-            if None in minerals or sum(p[0] not in _ELEMENTS for p in parts) < 2:
+            sure = sum(p[0] not in _ELEMENTS for p in parts)
+            if None in minerals or sure < (1 if pattern is _PHRASE else 2):
                 continue
-            if known is folded and all(p[0] in _WORDS for p in parts):
+            if any(p[0] in _WORDS and p[0] not in ("Mag", "Mt", "En", "en") for p in parts):
                 continue
             for part, mineral in zip(parts, minerals, strict=True):
                 found[part.span()] = (str(mineral), "abbreviation in an assemblage")

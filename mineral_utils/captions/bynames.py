@@ -18,11 +18,11 @@ _PLACES = (
     "|Bluff|Bluffs|Spring|Springs|Falls|Rock|Rocks|Cliff|Cliffs|Butte|Pass|Bow|Reef|Fields|Park"
     "|Prospect|Claim|Claims|Pit|Shaft|Head|Beach|Basin|Cap|Flat|Flats|Star|Bell|Crown|Horn|Mile"
     "|Standard|Run|Fork|Branch|Bend|Cove|Knob|Knoll|Hollow|Ranch|Reservoir|Dam|Bridge|Corner|Corners"
-    "|Junction|Chief|Giant|Eagle|Bar|Bell|Cup|Dollar|Bullion|Glen|Glance\\s+Mine|Plateau|Pond|Brook"
+    "|Junction|Chief|Giant|Eagle|Cup|Dollar|Bullion|Glen|Glance\\s+Mine|Plateau|Pond|Brook"
     "|Swamp|Wells|Well|Tunnel|Adit|Open\\s+Pit|Stope|Museum|Shop|Strike|Rush|Trail|Works|Company|Co\\."
     "|Ltd|Inc|Corp\\w*|Club|Society|Crater|Cave|Caves|Caverns|Dome|Forest|Wash|Arroyo|Dike|Lode|Lodge"
-    "|Heights|Grove|Gap|Slope|Shoals|Sound|Strait|Peninsula|Triangle|Triangles|Circle|Square|Plant"
-    "|Smelter|Mill|Deposit|Deposits|Farm|Village|Region|Zone\\s+Mine|Group\\s+Mine|House|Inn|Hotel"
+    "|Heights|Grove|Gap|Slope|Shoals|Strait|Peninsula|Triangle|Triangles|Circle|Square|Plant"
+    "|Smelter|Mill|Deposit|Deposits|Farm|Village|Region|Zone\\s+Mine|Group\\s+Mine|House|Inn|Hotel|Station|Landing|Crossing|Summit|Glacier|Inlet|Channel|Divide|Gardens"
 )
 # in any case of letters
 _SITES = (
@@ -46,7 +46,7 @@ _METAL_THING = (
     r"|lubricants?|furnaces?|glass|filter|paint|dust|ring|jewel\w*|metal|resources?|reserves?|district"
     r"|enrichment|potential|exploration|industry|equivalents?|-?bearing|-?rich|-?poor|-?free|-?plated"
     r"|-?coated|-?dominated|amalgam|pyrites|salts?|stain(?:s|ing)?|bloom|works|ounces?|tailings|placers?"
-    r"|ochre|stage\s+minerals?|bullion|digger\w*|seekers?|fever|trade|carbide|conductor|mount|mirror)"
+    r"|ochre|stage\s+minerals?|bullion|digger\w*|seekers?|fever|trade|sputter\w*|panning|panners?|dis[ck]s?|holders?|stubs?|sheets?|studs?|clad\w*|carbide|conductor|mount|mirror)"
 )
 _COLOUR = (
     r"(?:colou?r\w*|white|gr[ae]y\w*|red\w*|yellow\w*|brown\w*|pink\w*|sheen|tint\w*|lust(?:re|er)"
@@ -65,6 +65,13 @@ _CREDIT = (
     r"|estate|owner|property|section|sample|specimen|acquired|purchased|exchanged?|study|stud\w+|work"
     r"|paper|book|named|described|Sammlung|von|Slg\.?|Praparat)"
 )
+
+PLACE_GATE = re.compile(rf"{NAMED}|{MINERAL}[\"']?\s+(?:{_SITES})|[\"']{MINERAL}", re.IGNORECASE)
+PERSON_GATE = re.compile(
+    rf"(?:[A-Z][\w'-]*|[A-Z]\.|\bby|\u00a9|\(c\)|[Cc]oll\.|[Ll]eg\.|er:?)\s*{NAMED}|{NAMED}(?:'|[\s,]+[a-z(&A-Z])"
+    rf"|(?i:\b(?:mr|mrs|ms|dr|prof|[a-z])\b\.?\s*{MINERAL}|\b(?:{_GIVEN})\s+{MINERAL})"
+)
+WORD_GATE = re.compile(rf"{METAL}|{MINERAL}[\s-][a-z]|\b(?:of|honou?rs?|after)\s", re.IGNORECASE)
 
 PLACE = (
     (rf"(?P<x>{NAMED})(?:\s+|-)(?-i:{_PLACES})(?![a-z])", "name of a place"),
@@ -85,15 +92,27 @@ PLACE = (
         rf"(?:the\s+)?(?P<x>{NAMED})\s*,\s*(?-i:[A-Z][\w.]*)(?:\s*[,.]|$|\s+(?-i:[A-Z]))",
         "name of a place",
     ),
-    (rf"[\"'](?P<x>{NAMED})[\"']\s+(?:mine|shaft|claim|pit|vein|quarry|deposit)", "name of a place"),
-    (rf"\b(?:рудник\w*|шахт\w+|месторождени\w+|mine|grube|zeche|claim)\s+[\"'](?P<x>{MINERAL})[\"']",
-     "name of a place"),
+    (
+        rf"[\"'](?P<x>{NAMED})[\"']\s+(?:mine|shaft|claim|pit|vein|quarry|deposit)",
+        "name of a place",
+    ),
+    (
+        rf"\b(?:рудник\w*|шахт\w+|месторождени\w+|mine|grube|zeche|claim)\s+[\"'](?P<x>{MINERAL})[\"']",
+        "name of a place",
+    ),
 )
 
 PERSON = (
     (
         r"\b(?:Mr|Mrs|Ms|Miss|Dr|Prof(?:essor)?|Herrn?|Frau|Sir|Madame|Mme|M|Dipl\.?-?\w*|Ing|Dott|г-н)\.?"
         rf"\s+(?:(?-i:[A-Z])[\w.'-]*\s+){{0,2}}(?P<x>{NAMED})",
+        "name of a person",
+    ),
+    # also where all letters are small, or all capital
+    (rf"\b(?:Mr|Mrs|Ms|Dr|Prof)\.?\s+(?:[a-z]\.\s*)*(?P<x>{MINERAL})(?!\s*=)", "name of a person"),
+    (
+        rf"\b{_CREDIT}\s*(?:(?:by|:|is|\(c\)|\u00a9|and|photo)\s*){{0,3}}(?:(?<![.\w])[a-z]\.\s*|(?:{_GIVEN})"
+        rf"\s+){{1,3}}(?P<x>{MINERAL})",
         "name of a person",
     ),
     (rf"(?-i:\b(?:{_GIVEN}))\s+(?:(?-i:[A-Z])\.\s*)?(?P<x>{NAMED})", "name of a person"),
@@ -104,7 +123,7 @@ PERSON = (
         "name of a person",
     ),
     (
-        rf"(?:\bby|\u00a9|\(c\)|\bcopyright|(?:^|[,.;(]\s*)coll\.|\bleg\.|\bphotographer\s*:?)\s*(?:\d{{4}}\s*)?"
+        rf"(?:(?:^|[,;(]\s*|\b(?:photo\w*|foto\w*|image|picture|coll\w*)\s+)by|\u00a9|\(c\)|\bcopyright|(?:^|[,.;(]\s*)coll\.|\bleg\.|\bphotographer\s*:?)\s*(?:\d{{4}}\s*)?"
         rf"(?P<x>{NAMED})(?=\s*(?:$|[,.;(\d]|and\b|&|collection|coll))",
         "name of a person",
     ),
@@ -118,6 +137,12 @@ PERSON = (
         r"|picture|piece|slide|microscope)",
         "name of a person",
     ),
+    (
+        rf"(?P<x>{NAMED})\s*(?:\((?:19|20)\d\d|,?\s+pers\.?\s+comm|(?:&|and)\s+(?-i:[A-Z])[\w-]+\s*[(,]?\s*"
+        r"(?:19|20)\d\d)",
+        "name of a person",
+    ),
+    (rf"{_CREDIT}\W{{1,3}}(?P<x>{NAMED})\s*,\s*(?-i:[A-Z])\.", "name of a person"),
     (  # an initial; "A. Galena, B. Pyrite" is a list
         rf"(?:^|[\s(,])(?-i:[A-Z])\.\s*(?:(?-i:[A-Z])\.\s*)*(?P<x>{NAMED})(?![^.;]*\b(?-i:[A-Z])\.\s*"
         rf"{MINERAL})",
@@ -139,7 +164,7 @@ WORD = (
     (rf"(?:\b(?:{_ELEMENT}))-(?P<x>{METAL})|(?P<y>{METAL})-(?:{_ELEMENT})\b", "a metal"),
     (rf"(?P<x>{METAL})(?:-|\s){_COLOUR}(?!\w)", "a colour"),
     (rf"(?P<x>{MINERAL})-(?:\w+-)?{_COLOUR}(?!\w)", "a colour"),
-    (rf"(?P<x>{MINERAL})(?:-|\s)colou?red?\b", "a colour"),
+    (rf"(?P<x>{MINERAL})(?:-|\s)(?:\w+\s)?colou?red?\b(?!\s+of)", "a colour"),
     (rf"(?P<x>{MINERAL})\s+red\s+(?:internal|reflections?)", "a colour"),
     (rf"\bcolou?rs?\s+(?:of|like)\s+(?:native\s+|pure\s+)?(?P<x>{METAL})", "a colour"),
     (
@@ -159,11 +184,17 @@ WORD = (
         r"|schists?|gneiss\w*|porphyr(?:y|ies)|(?:monzo)?diorites?|monzonites?|latites?|syenites?|gabbros?"
         r"|norites?|keratophyres?|lamps?|wedges?|plates?|prisms?|objectives?|lens\w*|filters?|apochromats?"
         r"|glass|marbles?|sandstones?|conglomerates?|arenites?|windows?|tubes?|standards?|slides?\s+mount"
-        r"|cements?\s+factory|watch\w*|clocks?|jewel\w*|optics|crucibles?|paste|type\b(?!\s+local))(?!\w)",
+        r"|cements?\s+factory|watch\w*|clocks?|radios?|detectors?|jewel\w*|optics|crucibles?|paste|type\b(?!\s+local))(?!\w)",
         "a rock, a device, a structure",
     ),
-    (rf"\b(?:variety|varieties|var\.|kind|form)\s+of\s+(?P<x>{MINERAL})", "what it is a variety of"),
-    (rf"\b(?:after|honou?rs?|honou?r\s+of)\s+(?:the\s+\w+\s+)?(?:(?-i:[A-Z])[\w.]*\s+)+(?P<x>{NAMED})", "a name"),
+    (
+        rf"\b(?:variety|varieties|var\.|kind|form)\s+of\s+(?P<x>{MINERAL})",
+        "what it is a variety of",
+    ),
+    (
+        rf"\b(?:after|honou?rs?|honou?r\s+of)\s+(?:the\s+\w+\s+)?(?:(?-i:[A-Z])[\w.]*\s+)+(?P<x>{NAMED})",
+        "a name",
+    ),
 )
 
 _TOWNS = {

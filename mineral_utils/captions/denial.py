@@ -1,4 +1,4 @@
-"""Rules for minerals that a text says are not there, or are no more.
+"""Rules for minerals that a text says are not there.
 
 A rule is a role, what to tell the reader of a hit, and a regular expression on a sentence in which
 minerals are marks (see `grammar`); the minerals inside its group ``x`` get the role, the first
@@ -7,7 +7,9 @@ rule that fits being the one that counts. Rules of the role ``present`` are guar
 
 from __future__ import annotations
 
-from .grammar import ADJECTIVE, ITEM, LIST, MINERAL, PAIR, PART_OF
+import re
+
+from .grammar import ADJECTIVE, ITEM, LIST, MINERAL, PAIR, PART_OF, THING
 
 _MORE = rf"(?:{ADJECTIVE}\s+){{0,3}}"
 _FOLLOWS = (  # a verb or the like: the last name of a list belongs to what follows
@@ -40,9 +42,9 @@ _ABSENT = (
     r"\s+question|invisible|unseen|(?:lacking|wanting)(?=\s*(?:[,.;)]|$|here|but|and|in\s+this)))"
 )
 _SIDE = (  # absent from one side only
-    r"(?!\s+(?:from|in|at|on|along|near|towards?)\s+(?:the\s+)?(?:\w+\s+)?(?:left|right|upper|lower"
+    r"(?!\s+(?:from|in|at|on|along|near|towards?)\s+the\s+(?:\w+\s+)?(?:left|right|upper|lower"
     r"|top|bottom|cores?|rims?|margins?|cent(?:re|er)|edges?|half|corner|inner|outer|interior"
-    r"|middle|part|areas?)\b)"
+    r"|middle)\b)"
 )
 _NOT = r"(?:\bnot|n't|\bnever|\bcannot|\bfail(?:s|ed|ing)?\s+to|\bunable\s+to|\bwithout|\bnor)"
 _FIND = (
@@ -52,24 +54,18 @@ _FIND = (
 )
 _ABOUT = r"(?:\s*,\s*[^,;:]{1,60}?,)"
 _VIEW = r"(?:view|field|frame|picture|photo\w*|image|shot|crop|section|slice)"
-_FULLY = (
-    r"(?<!almost )(?<!nearly )(?<!not )(?<!virtually )(?:completely|complete|fully|entirely|totally"
-    r"|wholly|thoroughly|altogether|100 ?%|without\s+remains|without\s+a\s+trace|to\s+the\s+last"
-    r"|vollständig|vollstandig|völlig|vollig|ganz|komplett|полностью|нацело|целиком|completamente"
-    r"|totalmente|complètement|completement)"
+
+ABSENT_GATE = re.compile(  # no rule of ABSENT or GUARDS fits a sentence without one of these
+    r"\bno\b|not|nor\b|\bnon|n't|nothing|never|neither|without|w/o|lack|absen|missing|devoid"
+    r"|free|void|bare|empty|barren|vain|hardly|scarcely|barely|instead|place|lieu|rather|zero|minus"
+    r"|nil\b|exclu|rul(?:ed|ing)|cannot|fail|unable|nowhere|out\s+of|outside|beyond|off\b|n\.?d\b"
+    r"|0 ?%|\?|invisible|unseen|discount|wanting|nope|nada|kein|ohne|weder|noch|frei|statt|anstelle"
+    r"|nicht|fehl|abwesend|нет|без|ни\b|отсут|лишен|вместо|не\s|\bsin\b|ausen|carece|\bni\b|falta"
+    r"|vez|sans|\bpas\b|aucun|au\s+lieu|senza|assenza|\bne\b",
 )
-_CHANGED = (
-    r"(?:replaced|altered|converted|transformed|oxidi[sz]ed|pseudomorphed|pseudomorphosed|turned"
-    r"|changed|consumed|digested|marti?ti[sz]ed|weathered|destroyed|dissolved|limoniti[sz]ed"
-    r"|leached|eaten|lost|gone|overprinted|decomposed|inverted|broken\s+down|hydrated|removed"
-    r"|superseded|supplanted|substituted|verdrangt|ersetzt|umgewandelt|zersetzt|oxidiert"
-    r"|замещ\w+|окисл\w+|преобраз\w+|разложи\w+|перешел|перешла|reemplazad\w+|sustituid\w+"
-    r"|alterad\w+|remplac\w+)"
-)
-_BE = r"(?:is|are|was|were|has|have|had|been|being|now|here|wurden?|ist|sind|worden|был\w?|esta|fue)"
-_GONE = r"(?:gone|vanished|disappeared|no\s+longer\s+(?:there|present|seen|preserved|visible|left))"
 
 GUARDS = (
+    (rf"\bno\s+other\s+(?:\w+\s+){{0,3}}than\s+{_MORE}(?P<x>{LIST})", "nothing but"),
     (
         r"(?:\bnot|n't)\s+(?:only|just|merely|simply|solely|exclusively)\s+(?:\w+\s+){0,2}?"
         rf"(?P<x>{LIST})",
@@ -126,13 +122,13 @@ ABSENT = (
         "said to be something else",
     ),
     (
-        rf"(?P<x>{MINERAL}(?:\s*(?:,|/|&|-|and|or)\s*{MINERAL})*)(?:-|\s)free\b"
-        rf"(?!\s+(?:{MINERAL}|gold|of))",
+        rf"(?P<x>{MINERAL}(?:\s*(?:,|/|&|-|and|or)\s*{MINERAL})*)"
+        rf"(?:-free\b|\sfree\b(?!\s+(?:{MINERAL}|gold|of)))",
         "-free",
     ),
     *(
         (
-            rf"(?P<x>{names}){_ABOUT}?\s*(?:,?\s*(?:which|that|though|itself|here|too|however)\s+)?"
+            rf"(?P<x>{names}){THING}{_ABOUT}?\s*(?:,?\s*(?:which|that|though|itself|here|too|however)\s+)?"
             rf"(?:[:\u2013-]\s*)?{verb}{_HOWS}\s*(?:be\s+)?(?:{_ABSENT}|(?:\bnot|n't|\bnever)"
             rf"{_HOWS}\s+{_SEEN}){_SIDE}",
             "said not to be there",
@@ -141,7 +137,7 @@ ABSENT = (
         for names, verb in ((LIST, r"(?:are|were|have|do)"), (PAIR, _AUX))
     ),
     (
-        rf"(?P<x>{LIST}){_ABOUT}?\s+(?:cannot|can\s+not){_HOWS}\s+{_SEEN}",
+        rf"(?P<x>{LIST}){THING}{_ABOUT}?\s+(?:cannot|can\s+not){_HOWS}\s+{_SEEN}",
         "said not to be there",
     ),
     (
@@ -150,7 +146,7 @@ ABSENT = (
         "said not to be there",
     ),
     (
-        rf"(?P<x>{PAIR})\s*(?:[:\u2013-]\s*|,\s*)?(?:here\s+)?(?:{_ABSENT}|(?:not|never){_HOWS}\s+"
+        rf"(?P<x>{PAIR}){THING}\s*(?:[:\u2013-]\s*|,\s*)?(?:here\s+)?(?:{_ABSENT}|(?:not|never){_HOWS}\s+"
         rf"{_SEEN}){_SIDE}",
         "said not to be there",
     ),
@@ -221,105 +217,5 @@ ABSENT = (
         rf"(?P<x>{LIST})\s+(?:(?:est|esta|estan|es|no|ne|n'est)\s+)?(?:ausentes?|absentes?"
         r"|no\s+(?:se\s+)?(?:observ\w+|ve|ven|aparece\w*|visible\w*|est\w+)|pas\s+visible)",
         "said not to be there (Spanish, French)",
-    ),
-)
-
-FORMER = (
-    (
-        r"\b(?:pseudom\w*|pseudo\.?|pseud\.?|ps\.|psm\.?|paramorph\w*|perimorph\w*|epimorph\w*"
-        r"|псевдоморфоз\w*|параморфоз\w*|pseudomorf\w*|pseudomorph\w*)(?:\s+[\w()-]+|\s*"
-        rf"{MINERAL}){{0,5}}?\s+(?:after|of|von|nach|по|tras|de|according\s+to|d'apres)\s+"
-        rf"{_MORE}(?P<x>{LIST})",
-        "pseudomorph after",
-    ),
-    (
-        rf"\b(?:casts?|mou?lds?|ghosts?|boxworks?|epimorphs?)\s+(?:of|after)\s+{_MORE}"
-        rf"(?P<x>{PAIR})",
-        "only the shape is left",
-    ),
-    (
-        rf"{MINERAL}(?:\s*\([^()]{{1,30}}\))?\s*(?:after|nach|по|ex)\s+{_MORE}(?P<x>{PAIR})"
-        r"(?![^.;]*\b(?:crystalli\w+|deposit\w*|precipitat\w+|formed|grew|came|later|stage)\b)",
-        "after",
-    ),
-    (rf"\bex(?:-|\s+)(?P<x>{MINERAL})", "ex-"),
-    (
-        r"\b(?:former|erstwhile|one-?time|bygone|vanished|pre-existing|preexisting|ehemalig\w*"
-        rf"|einstig\w*|бывш\w+|antigu[ao]s?|ancienne?s?)\s+(?:\w+\s+){{0,2}}?(?P<x>{PAIR})",
-        "former",
-    ),
-    (
-        r"\b(?:formerly|once|previously|originally|fruher|vormals|ranee|antes)\s+"
-        rf"(?:(?:a|an|the|this\s+was|pure|large)\s+){{0,2}}(?P<x>{PAIR})"
-        r"(?!\s+(?:was|were)\s+(?:mined|won|produced|called|named))",
-        "formerly",
-    ),
-    (
-        r"\b(?:used\s+to\s+be|where|what\s+was|what\s+were|all\s+that\s+was)\s+(?:once\s+)?"
-        rf"{_MORE}(?P<x>{PAIR})(?=\s+once|\s+(?:is|are)\s+now|\s*(?:,|is|are|now|has|$|\.))",
-        "used to be",
-    ),
-    (
-        rf"(?P<x>{PAIR})\s+(?:was|were)\s+(?:here\s+|there\s+|present\s+)?(?:once|formerly|earlier)\b"
-        rf"|\b(?:once|formerly)\s+(?:was|were|there\s+(?:was|were))\s+(?P<y>{PAIR})"
-        rf"|(?P<z>{PAIR})\s+(?:once|formerly)\s+(?:was|were|stood|sat|filled|grew)\b",
-        "was here once",
-    ),
-    (
-        rf"(?P<x>{PAIR})\s*,?\s*(?:(?:of\s+which|which|that|{_BE}|long|since|meanwhile|all|by\s+now"
-        rf"|completely|entirely|totally|fully)\s+){{0,5}}{_GONE}\b",
-        "gone",
-    ),
-    (
-        rf"(?P<x>{PAIR})\s*,?\s*(?:of\s+which\s+(?:nothing|none|no\s+\w+|not\s+\w+)"
-        r"|(?:nothing|none)\s+of\s+which)",
-        "nothing left",
-    ),
-    (
-        rf"(?P<x>{PAIR}){_ABOUT}?\s*,?\s*(?:(?:which|that|{_BE})\s+){{0,3}}"
-        rf"(?:{_FULLY}\s+(?:{_BE}\s+)?{_CHANGED}|{_CHANGED}\s+{_FULLY})",
-        "fully replaced",
-    ),
-    (
-        rf"{_FULLY}\s+{_CHANGED}\s+(?:grains?\s+of\s+)?(?P<x>{ITEM})(?!\s+(?:by|durch)\b)",
-        "fully replaced",
-    ),
-    (
-        rf"{_FULLY}\s+(?:replac(?:es|ed|ing)|consum(?:es|ed|ing)|supplant(?:s|ed|ing)"
-        rf"|substitut(?:es|ed|ing)|pseudomorph(?:s|ed|ing))\s+{_MORE}(?P<x>{PAIR})",
-        "fully replaced",
-    ),
-    (
-        r"\b(?:replac(?:es|ed|ing)|consum(?:es|ed|ing)|supplant(?:s|ed|ing)|substitut(?:es|ed|ing)"
-        rf"|verdrangt|ersetzt)\s+(?:all\s+(?:of\s+)?(?:the\s+)?)?{_MORE}(?P<x>{PAIR})\s+{_FULLY}",
-        "fully replaced",
-    ),
-    (
-        rf"\ball\s+(?:of\s+)?(?:the\s+)?(?:\w+\s+)?(?P<x>{PAIR})\s+(?:{_BE}\s+){{0,3}}(?:\w+\s+)?"
-        rf"{_CHANGED}",
-        "all of it replaced",
-    ),
-    (
-        rf"(?P<x>{PAIR})\s+(?:{_BE}\s+){{1,3}}(?:etched|plucked|leached|weathered|fallen|dissolved"
-        rf"|broken|washed|ground|torn)\s+(?:away|out)\b",
-        "etched or fallen out",
-    ),
-    (
-        rf"(?P<x>{PAIR})\s+(?:{_BE}\s+){{1,3}}(?:dissolved|destroyed|lost|removed|consumed)\s*"
-        rf"(?:without|during|completely|entirely|by\s+etching)",
-        "gone",
-    ),
-    (
-        r"\b(?:shapes?|outlines?|forms?|contours?|habits?)\s+of\s+(?:the\s+|an?\s+)?"
-        rf"(?:original|former|old|earlier|previous|primary|pre-existing|now)\s+(?P<x>{PAIR})"
-        rf"|\boriginal\s+(?P<y>{PAIR})\s+(?:{_BE}\s+)+(?:\w+\s+)?(?:gone|lost|replaced|destroyed)",
-        "only the shape is left",
-    ),
-    (
-        rf"(?P<x>{PAIR})\s*,\s*(?:now|today|heute|jetzt|ныне)\s+(?:wholly\s+|entirely\s+|all\s+)?"
-        rf"(?:{MINERAL}|{_CHANGED}|[a-z]+ite\b)"
-        rf"|(?P<y>{PAIR})\s*,\s*(?:wholly|entirely|completely|fully|totally)\s+(?:{MINERAL}"
-        r"|[a-z]+ite\b)",
-        "now something else",
     ),
 )

@@ -24,7 +24,7 @@ OTHER = rf"(?!(?:{_NOT_MINERALS})s?\b)\b[a-z]{{3,}}ites?\b"
 
 # small words and adjectives that may stand before a name without changing what is said of it
 ADJECTIVE = (
-    r"(?:any|the|a|an|some|much|more|other|further|even|such|single|sure|real|visible|free|native"
+    r"(?:any|either|both|the|a|an|some|much|more|other|further|even|such|single|sure|real|visible|free|native"
     r"|gediegene?[ns]?|primary|secondary|relict|relic|fresh|trace|usual|common|commonly|fine|coarse"
     r"|tiny|small|large|big|pure|true|clear|bright|typical|its|their|this|these|that"
     r"|sichtbare[ns]?|der|die|das|den|dem|des|ein|eine[nmrs]?|el|la|los|las|un|una|le|les|une|du"
@@ -37,6 +37,12 @@ _PART = (
     "|presence|amount|bit|vestige|film|shred|mention|show|patch|piece|occurrence|sliver|whisker"
 )
 PART_OF = rf"(?:(?:\w+\s+){{0,2}}(?:{_PART})s?\s+of\s+)"
+# what a name may be followed by and still be the subject: "pentlandite flames are absent"
+THING = (
+    r"(?:\s+(?:flames?|lamellae?|lamellas|inclusions?|grains?|blebs?|rims?|veinlets?|crystals?|stars?"
+    r"|needles?|exsolutions?|laths?|flakes?|specks?|particles?|cubes?|minerals?|intergrowths?"
+    r"|disease|films?|coatings?|cores?|relics?|remnants?|dendrites?|wires?|itself|too|either))?"
+)
 _BRACKET = r"(?:\s*[(\[][^()\[\]]{1,30}[)\]])"
 _JOINT = (
     r"(?:\s*,?\s*\b(?:and|or|nor|und|oder|noch|sowie|и|или|ни|y|o|ni|et|ou|e|as well as)\s+"
@@ -46,10 +52,11 @@ _BEFORE = r"(?:(?:any|the|a|some|no|visible|native|other|even|also|both|much|few
 ITEM = rf"{_BEFORE}{{0,2}}(?:{MINERAL}|{OTHER}){_BRACKET}?"
 LIST = rf"{ITEM}(?:{_JOINT}{ITEM})*"
 # a list that surely goes together: two with "and", "or", or one
-PAIR = rf"{ITEM}(?:(?:\s*[,/]\s*{ITEM})*\s*,?\s*\b(?:and|or|nor|und|oder|noch|и|или|y|o|et|ou)\s+{ITEM})?"
+_AND = "and|or|nor|und|oder|noch|и|или|y|o|et|ou"
+PAIR = rf"{ITEM}(?:(?:\s*[,/]\s*{ITEM})*\s*,?\s*\b(?:{_AND})\s+{ITEM})?"
 
 _SENTENCE = re.compile(
-    r"(?<!\b[A-Z])(?<!\b[A-Za-z]r)(?<!\bMrs)(?<!\bProf)(?<!\bcoll)(?<!\bColl)(?<!\bvar)(?<!\bVar)"
+    r"(?<!\b[A-Za-z])(?<!\b[A-Za-z]r)(?<!\bMrs)(?<!\bProf)(?<!\bcoll)(?<!\bColl)(?<!\bvar)(?<!\bVar)"
     r"(?<!\bcf)(?<!\bca)(?<!\bapprox)(?<!\bNo)(?<!\bincl)(?<!\bresp)(?<!\bMt)(?<!\bSt)(?<!\bps)"
     r"(?<!\bpseud)(?<!\bged)(?<!\bbzw)(?<!\bvs)(?<!\bfig)(?<!\bFig)(?<!\be\.g)(?<!\bi\.e)"
     r"(?<!\bpseudo)(?<!\bdet)(?<!\bleg)(?<!\bsp)(?<!\bmin)"

@@ -1,4 +1,4 @@
-"""What a text says of each mineral that it names: that it is there, or one of seven other things."""
+"""What a text says of each mineral that it names: that it is there, or something else."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from . import bynames, denial, likeness
-from .grammar import MARKS, METAL_MARK, MINERAL, NAMED_MARK, NAMED_METAL_MARK, PLAIN_MARK, sentences
+from . import bynames, denial, likeness, loss
+from .grammar import METAL_MARK, MINERAL, NAMED_MARK, NAMED_METAL_MARK, PLAIN_MARK, sentences
 from .lexicon import METALS
 from .mention import Mention
 
@@ -22,22 +22,26 @@ _DEFINED = re.compile(r"[A-Za-z]{1,4}\s*=\s*$"), re.compile(r"\s*=\s*[A-Za-z]{1,
 _MARK = re.compile(MINERAL)
 
 
+_ONLY_A_LIST = re.compile(rf"[\s,;/&+().:]*(?:{MINERAL}[\s,;/&+().:]*)+")
+
+
 @cache
-def _rules() -> tuple[tuple[str, str, re.Pattern[str]], ...]:
+def _rules() -> tuple:
+    """Groups of rules in the order in which they count: role, gate, (reason, pattern) of each."""
     groups = (
-        ("place", bynames.PLACE),
-        ("person", bynames.PERSON),
-        ("word", bynames.WORD),
-        ("present", denial.GUARDS),
-        ("present", likeness.GUARDS),
-        ("former", denial.FORMER),
-        ("compared", likeness.COMPARED),
-        ("absent", denial.ABSENT),
+        ("place", bynames.PLACE_GATE, bynames.PLACE),
+        ("person", bynames.PERSON_GATE, bynames.PERSON),
+        ("word", bynames.WORD_GATE, bynames.WORD),
+        ("present", denial.ABSENT_GATE, denial.GUARDS),
+        ("present", likeness.GATE, likeness.GUARDS),
+        ("elsewhere", likeness.ELSEWHERE_GATE, likeness.MINED),
+        ("former", loss.FORMER_GATE, loss.FORMER),
+        ("compared", likeness.GATE, likeness.COMPARED),
+        ("absent", denial.ABSENT_GATE, denial.ABSENT),
     )
     return tuple(
-        (role, reason, re.compile(pattern, re.IGNORECASE))
-        for role, rules in groups
-        for pattern, reason in rules
+        (role, gate, [(reason, re.compile(pattern, re.IGNORECASE)) for pattern, reason in rules])
+        for role, gate, rules in groups
     )
 
 
@@ -84,8 +88,10 @@ def _masked(text: str, mentions: Sequence[Mention]) -> tuple[str, dict[int, int]
         before = text[end : mention.start]
         named = mention.word[0].isupper() and not loud and "abbreviation" not in mention.how
         metal = mention.mineral in METALS and _BARE.fullmatch(mention.word)
-        mark = (NAMED_METAL_MARK if named else METAL_MARK) if metal else (
-            NAMED_MARK if named else PLAIN_MARK
+        mark = (
+            (NAMED_METAL_MARK if named else METAL_MARK)
+            if metal
+            else (NAMED_MARK if named else PLAIN_MARK)
         )
         pieces += [before, mark]
         length += len(before)
@@ -99,21 +105,27 @@ def _masked(text: str, mentions: Sequence[Mention]) -> tuple[str, dict[int, int]
 def _of_sentence(sentence: str) -> dict[int, tuple[str, str]]:
     """Where a mark stands in a sentence -> role and reason; marks that are present are left out."""
     roles: dict[int, tuple[str, str]] = {}
-    for role, reason, pattern in _rules():
-        for match in pattern.finditer(sentence):
-            for group in ("x", "y", "z"):
-                if group not in pattern.groupindex or match[group] is None:
-                    continue
-                start, end = match.span(group)
-                for mark in _MARK.finditer(sentence, start, end):
-                    roles.setdefault(mark.start(), (role, reason))
-    if len(roles) < len(_MARK.findall(sentence)):
+    if _ONLY_A_LIST.fullmatch(sentence) and "?" not in sentence:
+        return roles
+    lower = sentence.lower()
+    for role, gate, rules in _rules():
+        # the gates of people see capital letters, the others are quicker without
+        opens = gate.search(sentence if role in ("person", "place", "word") else lower)
+        for reason, pattern in rules if opens else ():
+            for match in pattern.finditer(sentence):
+                for group in ("x", "y", "z"):
+                    if group in pattern.groupindex and match[group] is not None:
+                        for mark in _MARK.finditer(sentence, *match.span(group)):
+                            roles.setdefault(mark.start(), (role, reason))
+    if len(roles) < len(_MARK.findall(sentence)) and likeness.ELSEWHERE_GATE.search(lower):
+        waiting = None  # "in the next photo: gold"
         for start, end in _clauses(sentence):
-            for pattern, reason in likeness.ELSEWHERE:
-                if pattern.search(sentence, start, end):
-                    for mark in _MARK.finditer(sentence, start, end):
-                        roles.setdefault(mark.start(), ("elsewhere", reason))
-                    break
+            marks = [*_MARK.finditer(sentence, start, end)]
+            found = (r for p, r in likeness.ELSEWHERE if p.search(sentence, start, end))
+            reason = next(found, waiting if sentence[start] in ":\u2013-" else None)
+            waiting = reason if not marks else None
+            for mark in marks if reason else ():
+                roles.setdefault(mark.start(), ("elsewhere", reason))
     return roles
 
 
