@@ -29,10 +29,10 @@ def hit(mineral: str, start: int = 0, where: str = "title", kept: bool = True) -
     }
 
 
-def row(photo_id: str, minerals: Sequence[str] = ("Pyrite",), **fields) -> Row:
+def row(photo_id: str, names: Sequence[str] = ("Pyrite",), **fields) -> Row:
     """A row whose title names the minerals."""
-    title = ", ".join(minerals)
-    hits = [hit(name, title.index(name)) for name in minerals]
+    title = ", ".join(names)
+    hits = [hit(name, title.index(name)) for name in names]
     given = {
         "source": "tests",
         "photo_id": photo_id,

@@ -29,6 +29,7 @@ from mineral_utils.dataset import (
     perceptual_hash,
     share_table,
     stratify,
+    with_minerals,
 )
 from mineral_utils.dataset.duplicates import Union
 from mineral_utils.minerals import UnknownMineral, vocabulary
@@ -54,11 +55,24 @@ def test_labels_are_the_kept_hits_title_first():
         hit("Pyrite", 0, "title"),
         hit("Pyrite", 7, "text"),
     ]
-    assert labels_of(dataclasses.replace(row("1", []), minerals=hits)) == (
+    assert labels_of(row("1", [], minerals=hits)) == (
         "Pyrite",
         "Galena",
         "Quartz",
     )
+
+
+def test_captions_are_read_where_a_row_holds_no_hit():
+    unread = row("1", ["Galena"], minerals=[], caption="Galena and pyrite, no gold.")
+    read = row("2", ["Galena"], caption="Galena and pyrite.")
+    assert [labels_of(one) for one in with_minerals([unread, read])] == [
+        ("Galena", "Pyrite"),
+        ("Galena",),
+    ]
+    again = with_minerals([read], again=True)
+    assert labels_of(again[0]) == ("Galena", "Pyrite")
+    dataset = make_dataset([unread, read], minerals=["Pyrite"])
+    assert [one.photo_id for one in dataset.rows] == ["1"]
 
 
 def test_frequencies_count_photos_specimens_and_people():

@@ -288,7 +288,7 @@ MAY_IMPORT = {
     "sections": ("minerals",),
     "lumenstone": ("minerals", "photos"),
     "collect": ("photos", "captions", "sections"),
-    "dataset": ("minerals", "photos", "run"),
+    "dataset": ("minerals", "captions", "photos", "run"),
     "encoders": ("weights", "profiles"),
     "miniature": ("run", "weights", "encoders", "profiles", "trident"),
     "trident": ("encoders",),

@@ -24,7 +24,15 @@ from .export import (
     remember_sides,
 )
 from .facts import facts
-from .labels import Frequency, choose, co_occurrence, frequencies, label_matrix, labels_of
+from .labels import (
+    Frequency,
+    choose,
+    co_occurrence,
+    frequencies,
+    label_matrix,
+    labels_of,
+    with_minerals,
+)
 from .making import Dataset, make_dataset
 from .pictures import reduced_picture
 from .split import SHARES, Groups, group_photos, leaks, share_table, stratify
@@ -62,4 +70,5 @@ __all__ = [
     "remember_sides",
     "share_table",
     "stratify",
+    "with_minerals",
 ]

@@ -32,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--seed", type=int, default=0, help="of the split (0)")
     make.add_argument("--thin-sections", action="store_true", help="keep thin sections too")
     make.add_argument("--earlier", type=Path, metavar="DATASET", help=EARLIER)
+    make.add_argument("--read-again", action="store_true", help="read all captions anew")
     make.add_argument("--remember", action="store_true", help="write the sides into the ledger")
     make.add_argument("--replace", action="store_true", help="take an earlier dataset's place")
     make.set_defaults(dataset=_make)
@@ -52,9 +53,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _count(options: argparse.Namespace) -> int:
     from ..photos.ledger import read_ledger
-    from .labels import frequencies
+    from .labels import frequencies, with_minerals
 
-    rows = read_ledger(options.ledger)
+    rows = with_minerals(read_ledger(options.ledger))
     print(f"{'mineral':<24}{'photos':>8}{'specimens':>11}{'people':>8}{'in title':>10}")
     for f in frequencies(rows):
         numbers = f"{f.photos:>8}{f.specimens:>11}{f.photographers:>8}{f.in_title:>10}"
@@ -89,6 +90,7 @@ def _make(options: argparse.Namespace) -> int:
             by=options.by,
             seed=options.seed,
             thin_sections=options.thin_sections,
+            read_again=options.read_again,
             progress=bar.update,
         )
     with tqdm(total=len(dataset.rows), unit="photo", desc="copying", disable=None) as bar:

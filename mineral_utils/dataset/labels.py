@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..captions import find_minerals
 from ..minerals import vocabulary
 
 if TYPE_CHECKING:
     from ..photos.ledger import Row
 
-__all__ = ["Frequency", "choose", "co_occurrence", "frequencies", "label_matrix", "labels_of"]
+__all__ = [
+    "Frequency",
+    "choose",
+    "co_occurrence",
+    "frequencies",
+    "label_matrix",
+    "labels_of",
+    "with_minerals",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,27 @@ class Frequency:
     specimens: int
     photographers: int
     in_title: int
+
+
+def with_minerals(rows: Iterable[Row], *, again: bool = False) -> list[Row]:
+    """Rows whose title and caption have been read for names of minerals.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    again : bool
+        Read all of them anew; else only those that hold no hit yet.
+
+    Returns
+    -------
+    list of Row
+    """
+    return [
+        replace(row, minerals=find_minerals(row.title, row.caption))
+        if again or not row.minerals
+        else row
+        for row in rows
+    ]
 
 
 def labels_of(row: Row) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .duplicates import NEAR_BITS, Hashes, Union, hash_pictures, near_pairs
-from .labels import choose, label_matrix, labels_of
+from .labels import choose, label_matrix, labels_of, with_minerals
 from .split import SHARES, Groups, checked_shares, group_photos, stratify
 from .wording import Wording, paper_caption
 
@@ -87,6 +87,7 @@ def make_dataset(
     hashes: Hashes | None = None,
     near_bits: int = NEAR_BITS,
     keep_splits: bool = True,
+    read_again: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Dataset:
     """Choose, label, word and split the photos of a ledger.
@@ -94,7 +95,8 @@ def make_dataset(
     Parameters
     ----------
     rows : sequence of Row
-        As :func:`mineral_utils.photos.read_ledger` gives them.
+        As :func:`mineral_utils.photos.ledger.read_ledger` gives them. Those without hits have
+        their captions read here.
     folder : path, optional
         The ledger's; its pictures are then compared with each other. Without it (and without
         `hashes`) only files with equal bytes count as duplicates.
@@ -117,6 +119,8 @@ def make_dataset(
         Leave groups where rows say that they are (`Row.split`), so that a dataset that grows
         never moves a test photo into training. A group that is said to be on several sides goes
         to the first of them, training: a model has seen it.
+    read_again : bool
+        Read all captions anew, with the present rules, whatever hits the rows hold.
     progress : callable, optional
         Called with 1 after each picture that is hashed.
 
@@ -136,6 +140,7 @@ def make_dataset(
         raise ValueError(
             f"There are {len(hashes.bits)} hashes and {len(rows)} rows; hash them all."
         )
+    rows = with_minerals(rows, again=read_again)
     left_out: Counter[str] = Counter()
     unreadable = set() if hashes is None else set(hashes.unreadable)
     usable = []
