@@ -123,7 +123,7 @@ PERSON = (
         "name of a person",
     ),
     (
-        rf"(?:(?:^|[,;(]\s*|\b(?:photo\w*|foto\w*|image|picture|coll\w*)\s+)by|\u00a9|\(c\)|\bcopyright|(?:^|[,.;(]\s*)coll\.|\bleg\.|\bphotographer\s*:?)\s*(?:\d{{4}}\s*)?"
+        rf"(?:(?:^|[,;(]\s*|\b(?:photo\w*|foto\w*|image|picture|coll\w*)\s+)by|\u00a9|\(c\)|\bcopyright|(?:^\s*|[,.;(]\s*|\bex\.?\s+)coll\.|\bleg\.|\bphotographer\s*:?)\s*(?:\d{{4}}\s*)?"
         rf"(?P<x>{NAMED})(?=\s*(?:$|[,.;(\d]|and\b|&|collection|coll))",
         "name of a person",
     ),
@@ -160,6 +160,11 @@ WORD = (
         rf"(?:{METAL}|\b(?:{_ELEMENT}))(?:\s*(?:-|/)\s*(?:{METAL}|{_ELEMENT})){{0,3}}\s*(?:-|/)\s*(?P<x>{METAL})"
         rf"(?:-|\s)(?:{_METAL_THING}|porphyry|vein)\b",
         "a word of its own",
+    ),
+    (
+        r"\b(?:месторождени\w+|рудник\w*|руд[аыеу]?|добыч\w+|содержани\w+|концентрат\w*|соединени\w+"
+        rf"|минерал\w*|сульфид\w*)\s+(?P<x>{METAL})|(?P<y>{METAL})-[а-я]+(?:ое|ая|ыи|ого|ои|ые|ых|ую|ом)\b",
+        "a metal",
     ),
     (rf"(?:\b(?:{_ELEMENT}))-(?P<x>{METAL})|(?P<y>{METAL})-(?:{_ELEMENT})\b", "a metal"),
     (rf"(?P<x>{METAL})(?:-|\s){_COLOUR}(?!\w)", "a colour"),

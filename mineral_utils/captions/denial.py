@@ -38,7 +38,7 @@ _SEEN = (
     r"|sample|specimen|frame|shot|mount))"
 )
 _ABSENT = (
-    r"(?:absent|missing|nowhere|nil|not\s+there|ruled\s+out|excluded|discounted|out\s+of\s+the"
+    r"(?:absent|missing|nowhere|nil|not\s+there|ruled\s+out|excluded|discounted|conspicuous(?:ly)?\s+(?:by\s+\w+\s+absence|absent)|out\s+of\s+the"
     r"\s+question|invisible|unseen|(?:lacking|wanting)(?=\s*(?:[,.;)]|$|here|but|and|in\s+this)))"
 )
 _SIDE = (  # absent from one side only
@@ -97,7 +97,7 @@ ABSENT = (
         r"|absence\s+of|void\s+of|bare\s+of|empty\s+of|barren\s+(?:of|in)|in\s+vain\s+for|lack\s+of"
         r"|instead\s+of|in\s+place\s+of|in\s+lieu\s+of|rather\s+than|zero|minus|nothing\s+of"
         r"|none\s+of\s+the|(?:absent|missing|not\s+(?:shown|seen|present|found|visible|observed"
-        r"|detected))(?:\s+(?:is|are|was|were)|\s*:)|excluding|no\s+longer"
+        r"|detected))(?:\s+(?:is|are|was|were)|\s*:)|absence\s*:|excluding|no\s+longer"
         r"|rul(?:ed|ing)\s+out|missing\s+(?:from\s+\w+\s+)?(?:is|are))[:\s]+"
         rf"{PART_OF}?{_MORE}(?:or\s+{_MORE})?(?P<x>{LIST}){_FOLLOWS}",
         "said not to be there",
@@ -187,12 +187,15 @@ ABSENT = (
         rf"{_MORE}(?P<x>{LIST})",
         "said not to be there (German)",
     ),
-    (
-        rf"(?P<x>{LIST})\s+(?:(?:hier|dagegen|jedoch|aber|ist|sind|wurden?|war|waren|konnten?|kann"
-        r"|auch|leider|in\s+diesem\s+\w+)\s+){0,3}(?:fehl(?:t|en)|fehlend|abwesend|nicht\s+(?:\w+\s+)?"
-        r"(?:gefunden|beobachtet|vorhanden|sichtbar|nachgewiesen|nachweisbar|zu\s+sehen|erkennbar"
-        r"|vor|festgestellt|angetroffen|entdeckt|gesehen|da|dabei))",
-        "said not to be there (German)",
+    *(
+        (
+            rf"(?P<x>{names})\s+(?:(?:hier|dagegen|jedoch|aber|ist|sind|wurden?|war|waren|konnten?|kann"
+            r"|auch|leider|in\s+diesem\s+\w+)\s+){0,3}"
+            rf"(?:{verb}|nicht\s+(?:\w+\s+)?(?:gefunden|beobachtet|vorhanden|sichtbar|nachgewiesen"
+            r"|nachweisbar|zu\s+sehen|erkennbar|vor|festgestellt|angetroffen|entdeckt|gesehen|da|dabei))",
+            "said not to be there (German)",
+        )
+        for names, verb in ((LIST, "fehlen"), (PAIR, "fehlt|fehlend|abwesend"))
     ),
     (
         r"\b(?:нет|без|ни|отсутстви[еяю]м?|лишен\w*|вместо|не\s+(?:видно|содержит|обнаруж\w+"
@@ -200,12 +203,16 @@ ABSENT = (
         rf"|отсутству\w+)\s+{_MORE}(?P<x>{LIST})",
         "said not to be there (Russian)",
     ),
-    (
-        rf"(?P<x>{LIST})\s+(?:(?:здесь|тут|в\s+\w+(?:\s+\w+)?|же|также|тоже|совсем|вовсе|на\s+\w+"
-        r"|пока|нами|при\s+этом|визуально)\s+){0,3}(?:нет|отсутству\w+|не\s+(?:был[аио]?\s+)?"
-        r"(?:видно|вид\w+|обнаруж\w+|найден\w*|встре\w+|наблюда\w+|отмеч\w+|выяв\w+|установлен\w*"
-        r"|диагностир\w+|присутству\w+|зафиксир\w+|определен\w*))(?=\W|$)",
-        "said not to be there (Russian)",
+    *(
+        (
+            rf"(?P<x>{names})\s+(?:(?:здесь|тут|в\s+\w+(?:\s+\w+)?|же|также|тоже|совсем|вовсе"
+            r"|на\s+\w+|пока|нами|при\s+этом|визуально)\s+){0,3}"
+            rf"(?:{verb}|не\s+(?:был[аио]?\s+)?(?:видно|вид\w+|обнаруж\w+|найден\w*|встре\w+"
+            r"|наблюда\w+|отмеч\w+|выяв\w+|установлен\w*|диагностир\w+|присутству\w+|зафиксир\w+"
+            r"|определен\w*))(?=\W|$)",
+            "said not to be there (Russian)",
+        )
+        for names, verb in ((LIST, "отсутствуют"), (PAIR, "нет|отсутствует|отсутствуют"))
     ),
     (
         r"\b(?:sin|no\s+hay|no\s+se\s+(?:\w+)|ausencia\s+de|carece\s+de|ni|falta|faltan|en\s+vez\s+de"

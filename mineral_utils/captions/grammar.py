@@ -59,7 +59,7 @@ _SENTENCE = re.compile(
     r"(?<!\b[A-Za-z])(?<!\b[A-Za-z]r)(?<!\bMrs)(?<!\bProf)(?<!\bcoll)(?<!\bColl)(?<!\bvar)(?<!\bVar)"
     r"(?<!\bcf)(?<!\bca)(?<!\bapprox)(?<!\bNo)(?<!\bincl)(?<!\bresp)(?<!\bMt)(?<!\bSt)(?<!\bps)"
     r"(?<!\bpseud)(?<!\bged)(?<!\bbzw)(?<!\bvs)(?<!\bfig)(?<!\bFig)(?<!\be\.g)(?<!\bi\.e)"
-    r"(?<!\bpseudo)(?<!\bdet)(?<!\bleg)(?<!\bsp)(?<!\bmin)"
+    r"(?<!\bpseudo)(?<!\bdet)(?<!\bex)(?<!\bEx)(?<!\bleg)(?<!\bsp)(?<!\bmin)"
     r"\.(?=\s|$)"
     r"|!+|\?+(?!\s*(?i:no|nope|not|nein|нет|non)\b)|;|\s//\s|\s\|\s|\u2022|\.{3}|\u2026"
     r"|\n\s*\n|(?<!\b(?:no|of|or))(?<!\b(?:and|the|for|nor))(?<!\b(?:with|from|like|than))"

@@ -85,6 +85,8 @@ COMPARED = (
         "between the two",
     ),
     (rf"\b(?:mistake|confuse|take)\s+(?P<x>{ITEM})\s+(?:for|with)\b", "may be taken for"),
+    (rf"\b(?:that|those)\s+of\s+{_MORE}(?P<x>{_BOTH})", "compared with"),
+    (rf"\b(?:cf\.?|for\s+comparison\s*[,:]?\s*see)\s+{_MORE}(?P<x>{_BOTH})", "compared with"),
     (rf"\bthan\s+{_OF}{_MORE}(?P<x>{_BOTH})", "compared with"),
     (
         rf"\b(?:as|so)\s+(?:\w+\s+)?\w+\s+(?:\w+\s+)?as\s+{_OF}{_MORE}(?P<x>{_BOTH})",
@@ -197,6 +199,12 @@ ELSEWHERE = tuple(
             "in another picture or place",
         ),
         (r"\belse\s?where\b", "elsewhere"),
+        (r"\b(?:photo\w*|picture|image)\s+(?:no\.?\s*|#)?\d{3,}", "in another picture"),
+        (r"\b(?:main|chief|principal|only|by-?)\s*products?\b", "what the place yields"),
+        (
+            rf"\b(?:of|at|in|from|for)\s+(?:the|this)\s+(?:whole\s+)?{_PLACE}\s*$",
+            "in the deposit",
+        ),
         (r"\bsee\s+(?:also\s+)?(?:my|the|photo|picture|image)\b", "in another picture"),
         (
             r"\b(?:famous|known|noted|renowned|worked|mined|exploited|celebrated|dug|prospected|explored"
@@ -254,7 +262,7 @@ ELSEWHERE = tuple(
     )
 )
 GATE = re.compile(  # no rule of COMPARED fits a sentence without one of these
-    r"like|[\"']|between|ringer|double|posing|masquer|esque|oid|resembl|mimic|imitat|simulat|reminisc|recall|remind|suggest|evok|akin|similar|compar"
+    r"like|that\s+of|those\s+of|cf|[\"']|between|ringer|double|posing|masquer|esque|oid|resembl|mimic|imitat|simulat|reminisc|recall|remind|suggest|evok|akin|similar|compar"
     r"|contra|opposed|\bas\b|same|equal|the\s+way|mista?[ko]|misid|mislab|confus|take|took|pass|mixed|mis"
     r"|interpret|listed|label|sold|though|thought|think|believ|determin|describ|regard|held|suspect|guess|expect"
     r"|assum|reckon|than|differ|distin|discrim|told|tell|separated|discern|recogni|colou?r|lust|shine|sheen"
@@ -265,7 +273,7 @@ GATE = re.compile(  # no rule of COMPARED fits a sentence without one of these
     r"|semblable|comme|shape|cleav|anisotr|blue|pink|brown",
 )
 ELSEWHERE_GATE = re.compile(
-    r"other|previous|next|last|earlier|further|second|companion|different|neighb|following|preced|separate"
+    r"other|photo|picture|image|product|previous|next|last|earlier|further|second|companion|different|neighb|following|preced|separate"
     r"|sister|first|remain|most|else|see\b|famous|known|noted|renowned|worked|mined|exploit|celebrat|dug"
     r"|prospect|explor|sought|search|mine|deposit|locality|localit|district|quarr|dump|region|orebod|pit|adit"
     r"|camp|field|occur|smelter|level|old\s+men|company|ancients|people|report|mention|describ|record|list"

@@ -88,6 +88,7 @@ FORMER = (
         r"(?![^.;]*\b(?:crystalli\w+|deposit\w*|precipitat\w+|formed|grew|came|later|stage)\b)",
         "after",
     ),
+    (rf"{MINERAL}\s+\(?ps(?:eudo)?\.?\s+(?P<x>{MINERAL})", "pseudomorph after"),
     (rf"\bex(?:-|\s+)(?P<x>{MINERAL})", "ex-"),
     (
         r"\b(?:former|erstwhile|one-?time|bygone|vanished|pre-existing|preexisting|ehemalig\w*"
