@@ -14,11 +14,10 @@ from urllib.parse import urlsplit
 
 import requests
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
 
 from .manners import PoliteAdapter, TryAgain, retry_after
 from .source import CollectError, LeftOut, Stopped
-from .transport import LONGEST_WAIT_S, TRIES, agent_words
+from .transport import TRIES, agent_words, longer_and_longer
 
 API = "https://api.mindat.org/v1/"
 KEY = "MINDAT_API_KEY"
@@ -73,7 +72,7 @@ class MindatApi:
         self._session.max_redirects = 3
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
-        self._wait = wait_exponential_jitter(initial=spacing_s, max=LONGEST_WAIT_S)
+        self._wait = longer_and_longer(spacing_s, jitter)
 
     def entries(self, kind: str, names: Iterable[str] = ()) -> Iterator[dict[str, Any]]:
         """Entries of one kind, with the name that each belongs to.

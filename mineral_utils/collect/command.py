@@ -12,7 +12,7 @@ from pathlib import Path
 from ..photos.ledger import LedgerError
 from . import wording
 from .page import PageError, read_page
-from .runner import collect
+from .runner import collect, with_minerals
 from .selectors import SITE
 from .source import CollectError, Source, Stopped
 
@@ -138,7 +138,7 @@ def _parse(options: argparse.Namespace) -> int:
     except PageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    text = json.dumps(page.row.to_dict(), ensure_ascii=False, indent=2)
+    text = json.dumps(with_minerals(page.row).to_dict(), ensure_ascii=False, indent=2)
     sys.stdout.buffer.write(text.encode("utf-8") + b"\n")  # whatever the terminal speaks
     sys.stdout.buffer.flush()
     return 0

@@ -14,6 +14,7 @@ from .selectors import FACTS, SELECTORS, SITE
 PHOTO_ID = re.compile(r"photo-(\d{1,12})\.html?\b", re.I)
 _LONG_ID = re.compile(r"\b1:4:(\d{1,12}):\d+\b")
 MINID = re.compile(r"\b[0-9A-Z]{2,5}(?:-[0-9A-Z]{2,5}){1,3}\b")
+OF_FIELD = re.compile(r"\b(h?fo?v|field|view|width)\b", re.I)
 _SAVED_FROM = re.compile(r"<!--\s*saved from url=\(\d+\)(\S+)", re.I)
 _SAME_FIELD = re.compile(
     r"\b(same|identical) (field|view|area|spot|frame)\b|\bfield of (the )?(photo|previous)"

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from protego import Protego
 from requests.adapters import HTTPAdapter
 
+from .page import looks_like_challenge
 from .source import LeftOut, Stopped
 
 AGENT = "mineral_utils"
@@ -232,11 +233,12 @@ class PoliteAdapter(HTTPAdapter):
             if not self._ours(url):
                 raise Stopped("robots.txt leads to another site, so its rules cannot be read")
         status = answer.status_code
-        if status in (408, 429) or status >= 500:
+        challenged = status != 200 and looks_like_challenge(answer.content)
+        if not challenged and (status in (408, 429) or status >= 500):
             raise TryAgain(f"robots.txt: the server answered {status}", retry_after(answer))
         page = re.match(rb"\s*<(!doctype|html)", answer.content, re.I)
-        if status in (401, 403) or page:
-            what = "a web page" if page else f"{status}"
+        if challenged or status in (401, 403) or (page and status == 200):
+            what = f"{status}" if status in (401, 403) else "a web page"
             raise Stopped(
                 f"the site answered {what} instead of its robots.txt, so it does not want to be "
                 "asked by programs now; open it in a browser, or write to its owners"

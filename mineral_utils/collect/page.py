@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborHTMLParser
 
+from ..captions import field_width_mm
 from ..photos.ledger import LedgerError, Row
 from . import fields, wording
 from .charset import decode_page
@@ -241,13 +242,12 @@ def _page(
         place = facts.get("locality") or (squeeze(text_of(found)) if found is not None else None)
     rights = fields.rights_of(facts, lines)
     copyright_text = facts.get("copyright", "")
-    dimensions = facts.get("dimensions", "")
     kind = wording.photo_type(facts.get("type", "") or fields.kind_among(lines))
-    width = wording.field_width_mm(caption)
+    width = field_width_mm(caption)
     if width is None and "field" in facts:
-        width = wording.field_width_mm(f"FOV {facts['field']}")
-    if width is None:
-        width = wording.field_width_mm(dimensions)
+        width = field_width_mm(f"FOV {facts['field']}")
+    if width is None and fields.OF_FIELD.search(facts.get("dimensions", "")):
+        width = field_width_mm(facts["dimensions"])  # else it is the specimen's size
     specimen = fields.MINID.search(minid_text.replace("minID", "")) or fields.MINID.search(
         facts.get("minid", "")
     )

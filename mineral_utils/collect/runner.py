@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from ..photos.ledger import Ledger
+from ..captions import find_minerals
+from ..photos.ledger import Ledger, Row
 from .source import LeftOut, OtherKind, Source, Stopped, Unreachable
 
 IN_A_ROW = 3  # photos that a server does not give before the run ends
@@ -92,12 +93,13 @@ def collect(source: Source, folder: str | Path, *, progress: bool = True) -> Sum
             for candidate in source:
                 if candidate.key in ledger:
                     done.had += 1
-                    bar.initial += 1  # time left is judged by what takes time
+                    if progress:
+                        bar.initial += 1  # time left is judged by what takes time
                     bar.update()
                     continue
                 try:
                     found = candidate.fetch()
-                    ledger.add(found.row, found.image)
+                    ledger.add(with_minerals(found.row), found.image)
                     done.added, done.rows, silent = done.added + 1, len(ledger), 0
                 except OtherKind:
                     done.other_kinds += 1
@@ -110,10 +112,16 @@ def collect(source: Source, folder: str | Path, *, progress: bool = True) -> Sum
                             "seems to be in trouble, so leave it alone and start again later"
                         ) from error
                 bar.update()
-                minutes = max(bar.format_dict["elapsed"], 1e-3) / 60
-                bar.set_postfix_str(f"{(bar.n - bar.initial) / minutes:.1f} photos/min")
+                if progress:
+                    minutes = max(bar.format_dict["elapsed"], 1e-3) / 60
+                    bar.set_postfix_str(f"{(bar.n - bar.initial) / minutes:.1f} photos/min")
     except Stopped as error:
         done.stopped = str(error)
     finally:
         source.close()
     return done
+
+
+def with_minerals(row: Row) -> Row:
+    """The row with what its title and caption say of minerals, kept or not, and why."""
+    return replace(row, minerals=find_minerals(row.title, row.caption))

@@ -76,8 +76,8 @@ class PhotoTable:
             raise LeftOut(f"{path} lies outside the folder; copy the photo into it")
         return Found(row, read_picture(whole))
 
-    def _rows(self, lines: list[list[str]]) -> Iterator[tuple[int, str, Row]]:
-        header = [name.strip() for name in lines[0]] if lines else []
+    def _rows(self, lines: list[tuple[int, list[str]]]) -> Iterator[tuple[int, str, Row]]:
+        header = [name.strip() for name in lines[0][1]] if lines else []
         if "file_name" not in header:
             raise CollectError(
                 f"{self.table.name} has no column file_name; its first line must name the columns,"
@@ -92,7 +92,7 @@ class PhotoTable:
                 raise CollectError(
                     f"{self.table.name}: the column {name!r} is unknown or given twice ({hint})"
                 )
-        for number, cells in enumerate(lines[1:], 2):
+        for number, cells in lines[1:]:
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) > len(header):
@@ -101,12 +101,13 @@ class PhotoTable:
             if "file_name" not in given:
                 raise self._wrong(number, "file_name is empty")
             try:
+                given["file_name"] = given["file_name"].replace("\\", "/")
                 yield number, given["file_name"], self._row(given)
             except (LedgerError, ValueError) as error:
                 raise self._wrong(number, str(error)) from error
 
     def _row(self, given: dict[str, str]) -> Row:
-        path = given["file_name"].replace("\\", "/")
+        path = given["file_name"]
         values: dict = {k: v for k, v in given.items() if k not in (*_LISTS, "file_name")}
         listed = given.get("title_minerals") or given.get("minerals") or ""
         names = [name.strip() for name in listed.split(";") if name.strip()]
@@ -131,7 +132,8 @@ class PhotoTable:
         return CollectError(f"{self.table.name}, line {number}: {what}; correct the line")
 
 
-def _read_table(path: Path) -> list[list[str]]:
+def _read_table(path: Path) -> list[tuple[int, list[str]]]:
+    """Each record with the number of its first line."""
     try:
         if path.stat().st_size > MAX_TABLE_BYTES:
             raise CollectError(f"{path.name} is larger than {MAX_TABLE_BYTES / 1e6:.0f} MB")
@@ -144,7 +146,12 @@ def _read_table(path: Path) -> list[list[str]]:
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        records, line = [], 1
+        for cells in reader:
+            records.append((line, cells))
+            line = reader.line_num + 1
+        return records
     except csv.Error as error:
         raise CollectError(
             f"{path.name} is no CSV table ({error}); export it anew from the spreadsheet"

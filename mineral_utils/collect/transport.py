@@ -8,7 +8,7 @@ from pathlib import Path
 import requests
 import requests_cache
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity.wait import wait_base, wait_exponential, wait_random
 
 from ..photos.checks import MAX_PIXELS, PhotoError
 from ..photos.files import decode
@@ -82,9 +82,7 @@ class Site:
         self._session.max_redirects = 5
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, self._adapter)
-        self._wait = wait_exponential_jitter(
-            initial=max(spacing_s, 0.05), max=LONGEST_WAIT_S, jitter=spacing_s * jitter
-        )
+        self._wait = longer_and_longer(spacing_s, jitter)
 
     def page(self, url: str) -> Page:
         """A photo page, parsed.
@@ -181,6 +179,12 @@ class Site:
         error = state.outcome.exception()
         if error.wait_s:
             self._adapter.gate(self.address).hold(error.wait_s)
+
+
+def longer_and_longer(spacing_s: float, jitter: float) -> wait_base:
+    """Waits between tries: the spacing, doubled each time, up to two minutes."""
+    doubled = wait_exponential(multiplier=spacing_s, max=LONGEST_WAIT_S)
+    return doubled + wait_random(0, spacing_s * jitter)
 
 
 def agent_words(contact: str) -> str:

@@ -59,17 +59,6 @@ _NOT_FREE = re.compile(
     re.IGNORECASE,
 )
 
-_NUMBER = r"(\d+(?:[.,]\d+)?)"
-_UNIT = r"(mm|millimet\w*|cm|centimet\w*|[µμu]m|microns?|micromet\w*|мм|мкм|см)\b"
-_FIELD = re.compile(
-    r"(?:\bh?fo?v\b|field(?: of view| width)?|(?:picture|image|photo|frame)\s+width|"
-    r"width(?: of (?:the )?(?:image|picture|photo|field|view|frame))?|bildbreite|\bbb\b|"
-    r"ancho(?: de (?:imagen|campo))?|campo de visi[oó]n|ширина(?: \w+){0,2}|поле зрения)"
-    rf"[\s:=~≈(is]*(?:about|ca\.?|approx\.?|около)?\s*{_NUMBER}\s*{_UNIT}"
-    rf"|{_NUMBER}\s*{_UNIT}\s*(?:across|wide|fov|field|field of view|width)\b",
-    re.IGNORECASE,
-)
-
 
 def photo_type(words: str) -> str | None:
     """The kind under its usual name; other kinds as written; None for nothing.
@@ -129,15 +118,3 @@ def photographer_of(copyright_text: str) -> str | None:
 def may_redistribute(licence: str | None) -> bool:
     """True only for an unconditional statement that anyone may pass the picture on."""
     return bool(licence and _FREE.search(licence) and not _NOT_FREE.search(licence))
-
-
-def field_width_mm(words: str) -> float | None:
-    """Width of the field of view in mm, where a text states one."""
-    found = _FIELD.search(words)
-    if not found:
-        return None
-    number, unit = (found[1], found[2]) if found[1] else (found[3], found[4])
-    unit = unit.lower()
-    mm = 1.0 if unit.startswith(("mm", "mill", "мм")) else 0.001
-    mm = 10.0 if unit.startswith(("c", "с")) else mm
-    return float(number.replace(",", ".")) * mm or None
