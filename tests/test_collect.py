@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
 from email.utils import formatdate
@@ -19,11 +18,12 @@ from mineral_utils.collect.manners import HostGate
 from mineral_utils.collect.source import CollectError
 from mineral_utils.photos import Ledger, read_ledger
 
+from .bench.collect import measure
 from .photo_server import FAULTS, FINAL, FIRST_ID, FORBIDDEN, PhotoServer
 
 ROOT = Path(__file__).resolve().parents[1]
 PERMISSION = "A. Example, letter of 2026-03-01"
-SPACING = 0.03
+SPACING = 0.02
 
 
 @pytest.fixture
@@ -183,9 +183,9 @@ def test_replies_that_are_too_large_are_not_read(server, run, monkeypatch):
 def test_requests_keep_their_distance_also_between_runs(server, run):
     for number in server.ids:
         server.faults[f"/photo-{number}.html"] = ["drop", "redirect", "429"]
-        run(ids=[number], spacing_s=0.1)
+        run(ids=[number], spacing_s=0.06)
     assert len(server.log) >= 15
-    assert server.closest_s() >= 0.1
+    assert server.closest_s() >= 0.06
 
 
 def test_a_request_under_way_in_a_killed_run_counts_as_just_made(tmp_path):
@@ -311,31 +311,25 @@ def test_sites_and_spacings_are_checked(tmp_path):
 # ---- the command -----------------------------------------------------------------------------
 
 
-def command(*arguments, **environment) -> subprocess.CompletedProcess:
-    words = [sys.executable, "-m", "mineral_utils", "collect", *map(str, arguments)]
-    known = os.environ | environment
-    return subprocess.run(words, cwd=ROOT, env=known, capture_output=True, text=True)
-
-
-def test_the_command_collects_draws_a_bar_and_goes_on(server, tmp_path):
+def test_the_command_collects_draws_a_bar_and_goes_on(server, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MINERAL_CACHE", str(tmp_path))
     ids = tmp_path / "ids.txt"
     ids.write_text("\n".join(map(str, server.ids)))
     server.faults[f"/photo-{FIRST_ID + 1}.html"] = ["403"]
-    words = ("live", ids, "--site", server.url, "--spacing", 0.05, "--out", tmp_path / "ledger")
-    refused = command(*words, MINERAL_CACHE=str(tmp_path))
-    assert refused.returncode == 2 and "--permission" in refused.stderr
-    assert server.log == []
-    words += ("--permission", PERMISSION)
-    first = command(*words, MINERAL_CACHE=str(tmp_path))
-    assert first.returncode == 1
-    assert (
-        first.stdout.startswith("1 photos added")
-        and "stopped: the site answered 403" in first.stderr
-    )
-    second = command(*words, MINERAL_CACHE=str(tmp_path))
-    assert second.returncode == 0, second.stderr
-    assert second.stdout == "2 photos added, 1 were there already; 3 in the ledger\n"
-    assert "photos/min" in second.stderr and "left" in second.stderr
+    words = ["collect", "live", str(ids), "--site", server.url, "--spacing", "0.02"]
+    words += ["--out", str(tmp_path / "ledger")]
+    with pytest.raises(SystemExit):
+        main(words)
+    assert "--permission" in capsys.readouterr().err and server.log == []
+    words += ["--permission", PERMISSION]
+    assert main(words) == 1
+    said = capsys.readouterr()
+    assert said.out == "1 photos added, 0 were there already; 1 in the ledger\n"
+    assert "stopped: the site answered 403" in said.err
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert said.out == "2 photos added, 1 were there already; 3 in the ledger\n"
+    assert "photos/min" in said.err and " left" in said.err
     assert stored(tmp_path) == {str(k): server.sha256(k) for k in server.ids}
 
 
@@ -361,3 +355,17 @@ def test_wrong_use_is_said_in_one_sentence(tmp_path, capsys):
         told = capsys.readouterr().err
         assert said in told and told.count("\n") == 1 and told.startswith("error: ")
     assert not (tmp_path / "ledger" / "metadata.jsonl").exists()
+
+
+# ---- killed at any instant -------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_killed_while_writing_and_started_again():
+    steps = ("half a picture written", "picture without its line", "half a line written")
+    found = measure(3, 3, 0.02, 1, steps, retry_after_s=0, challenges=0, progress=False)
+    assert found["steps_covered"] and found["whole_after_every_kill"]
+    assert found["photos_there_once"] == found["hashes_right"] == 3
+    assert not found["files_without_row"] and not found["photos_unexpected"]
+    assert found["photos_doubled"] == found["forbidden_asked"] == 0
+    assert found["closest_spacing_s"] >= 0.02

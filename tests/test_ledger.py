@@ -439,7 +439,7 @@ with Ledger(folder) as ledger:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_killed_before_any_step_and_started_again(tmp_path):
-    for victim in range(1, 12, 2):
+    for victim in range(1, 12, 3):
         folder = tmp_path / str(victim)
         command = [sys.executable, "-c", VICTIM, str(folder), str(victim)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
