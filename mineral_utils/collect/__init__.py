@@ -11,6 +11,7 @@
 
 A run can be killed at any instant and started again. Sources: `SavedPages`, `LivePages` (off unless
 a permission is named), `PhotoTable`, `DrawnSections`; `MindatApi` gives names, no photos.
+`ImitatedSite` imitates photo pages on this machine, to learn on.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _HOME = {
     "CollectError": "source",
     "DrawnSections": "drawn",
     "Found": "source",
+    "ImitatedSite": "imitation",
     "LeftOut": "source",
     "LivePages": "live",
     "MindatApi": "api",
