@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 
 import matplotlib as mpl
 
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pytest
 
@@ -136,3 +138,16 @@ def test_what_strangers_wrote_stays_text(text):
         assert set(page.tags) <= {"span", "mark"}
         assert {name for name, _ in page.attributes} <= {"title", "style"}
         assert page.text == text
+
+
+def test_the_lesson_shows_a_script_as_text():
+    lesson = Path(__file__).resolve().parents[1] / "notebooks" / "03_explore_dataset.ipynb"
+    outputs = [o for cell in nbformat.read(lesson, 4).cells for o in cell.get("outputs", ())]
+    pages = ["".join(o["data"]["text/html"]) for o in outputs if "text/html" in o.get("data", {})]
+    shown = [_Page(page) for page in pages]
+    assert sum('<script>alert("pyrite")</script>' in page.text for page in shown) >= 1
+    for page in shown:
+        # a table of pandas brings its own style; nothing else may come with it
+        assert set(page.tags) <= set("div style table thead tbody tr th td p b span mark".split())
+        assert not any(name.startswith("on") for name, _ in page.attributes)
+    assert not any({"text/markdown", "text/latex"} & set(o.get("data", {})) for o in outputs)
