@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -268,6 +269,20 @@ def test_no_other_site_is_asked(server, run):
         assert other.log == []
     assert done.added == 1
     assert all("leads to another site" in reason for reason in done.left_out.values())
+
+
+def test_a_full_disk_is_said(server, run, tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_text", full)
+        done = run()
+    assert "cannot be noted" in done.stopped and "No space left" in done.stopped
+    assert server.log == []
+    (tmp_path / "cache" / "pages.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(CollectError, match="pages cannot be kept in pages.sqlite .*delete that"):
+        run()
 
 
 # ---- permission and ids ----------------------------------------------------------------------

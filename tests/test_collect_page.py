@@ -148,6 +148,26 @@ def test_titles(title, minerals):
     assert parse_page(text).row.title_minerals == minerals
 
 
+def test_localities_may_be_linked_in_parts():
+    parts = '<a href="loc-1.html">Mine</a>, <a href="loc-2.html">District</a>, Exampleland'
+    whole = page(PhotoFacts())
+    old = '<a href="loc-80001.html">Example Mine, Example District, Exampleland</a>'
+    assert parse_page(whole.replace(old, parts)).row.locality == "Mine, District, Exampleland"
+    loose = whole.replace(f"<div>{old}</div>", ' from <a href="loc-1.html">Mine</a>')
+    row = parse_page(loose).row
+    assert (row.locality, row.title) == ("Mine", "Galena, Pyrite, Arsenopyrite")
+
+
+def test_a_page_needs_few_things_to_be_one():
+    head = '<meta property="og:image" content="https://www.mindat.org/imagecache/a/b/1.jpg">'
+    title = '<div id="titlebar"><h2><a href="min-1.html">Galena</a></h2></div>'
+    row = parse_page(f"{head}{title}", name="photo-12.html").row
+    assert (row.photo_id, row.title_minerals, row.caption) == ("12", ["Galena"], "")
+    listed = "<table><tr><td>Photo ID:</td><td>1,234,567</td></tr><tr><td>Type</td><td>SEM</td>"
+    row = parse_page(f"{head}{listed}").row
+    assert (row.photo_id, row.photo_type) == ("1234567", "SEM")
+
+
 def test_the_page_s_address_decides_the_id():
     text = page(PhotoFacts(photo_id=5))
     assert parse_page(text, name="photo-9.html").row.photo_id == "5"

@@ -61,8 +61,8 @@ def photo_id_of(
 ) -> str | None:
     if own and (found := PHOTO_ID.search(own)):
         return found[1]
-    if found := re.search(r"\d{1,12}", facts.get("photo id", "")):
-        return found[0]
+    if found := re.search(r"\d[\d,]{0,15}", facts.get("photo id", "")):
+        return found[0].replace(",", "")
     if found := _LONG_ID.search(tree.html or ""):
         return found[1]
     if name and (found := re.search(r"photo[-_ ]?(\d{1,12})\b", name, re.I)):

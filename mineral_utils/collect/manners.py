@@ -7,11 +7,13 @@ spacing also holds between one run and the next, whatever way the first one ende
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import re
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -53,6 +55,21 @@ def state_folder() -> Path:
     return Path(named or platformdirs.user_cache_dir(AGENT)) / "hosts"
 
 
+@contextlib.contextmanager
+def _plain_errors(folder: Path) -> Iterator[None]:
+    """Without notes on who was asked when, nobody is asked."""
+    try:
+        yield
+    except Timeout:
+        raise
+    except OSError as error:
+        raise Stopped(
+            f"when the site was last asked cannot be noted in {folder.name} "
+            f"({error.strerror or error}); free some space, or let MINERAL_CACHE name a folder "
+            "that you may write to"
+        ) from error
+
+
 class HostGate:
     """Lets one request through at a time, at least `spacing_s` after the last.
 
@@ -78,13 +95,15 @@ class HostGate:
 
     def __init__(self, host: str, spacing_s: float, jitter: float, folder: Path | None = None):
         folder = folder or state_folder()
-        folder.mkdir(parents=True, exist_ok=True)
+        with _plain_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         plain = re.sub(r"[^\w.-]", "_", host)
         self.host, self.spacing_s, self.jitter = host, spacing_s, jitter
         self._notes = folder / f"{plain}.json"
         self._lock = FileLock(folder / f"{plain}.lock")
         try:
-            self._lock.acquire(timeout=0)
+            with _plain_errors(folder):
+                self._lock.acquire(timeout=0)
         except Timeout:
             raise Stopped(
                 f"another program is collecting from {host}; photos are never asked for in "
@@ -109,8 +128,9 @@ class HostGate:
     def _note(self, under_way: bool) -> None:
         notes = {"last": self._last, "not_before": self._not_before, "under_way": under_way}
         aside = self._notes.with_suffix(f".{os.getpid()}.part")
-        aside.write_text(json.dumps(notes), encoding="utf-8")
-        os.replace(aside, self._notes)
+        with _plain_errors(self._notes.parent):
+            aside.write_text(json.dumps(notes), encoding="utf-8")
+            os.replace(aside, self._notes)
 
     def begin(self) -> None:
         """Wait until a request may go, and note that it goes.

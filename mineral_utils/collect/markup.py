@@ -143,7 +143,7 @@ def title_parts(block: LexborNode) -> tuple[str, list[str], str | None]:
     A mineral is a part of the text between commas in which a link to a mineral stands, with what
     its brackets add: "Quartz (Var: Chalcedony)".
     """
-    text, place = "", None
+    text, places = "", []
     spans: list[tuple[int, int]] = []
     steps = walk(block)
     skip, begun = None, None
@@ -159,8 +159,11 @@ def title_parts(block: LexborNode) -> tuple[str, list[str], str | None]:
             skip = entered
         elif tag == "a" and _PLACE.search(node.attributes.get("href") or ""):
             if entered:
-                place = place or squeeze(text_of(node)) or None
+                places.append(squeeze(text_of(node)))
                 skip = True
+        elif entered and tag in _BLOCKS and _is_place(node):
+            places.append(squeeze(text_of(node)))
+            skip = True
         elif tag == "a" and _MINERAL.search(node.attributes.get("href") or ""):
             begun = len(text) if entered else begun
             if not entered and begun is not None:
@@ -181,7 +184,15 @@ def title_parts(block: LexborNode) -> tuple[str, list[str], str | None]:
             minerals.append(squeeze(text[a : b + (more.end() if named else 0)]))
         last = end if inside else last
     title = re.sub(r"\s+([,;)])", r"\1", squeeze(text[:last] if last else text))
+    title = re.sub(r"\s+from$", "", title)
+    place = ", ".join(dict.fromkeys(name for name in places if name)) or None
     return title.strip(" ,"), list(dict.fromkeys(name for name in minerals if name)), place
+
+
+def _is_place(node: LexborNode) -> bool:
+    """Whether an element links to localities and to no mineral."""
+    links = [link.attributes.get("href") or "" for link in node.css("a")]
+    return any(map(_PLACE.search, links)) and not any(map(_MINERAL.search, links))
 
 
 def _parts(text: str) -> Iterator[tuple[int, int]]:

@@ -177,7 +177,8 @@ def _refuse_others(
     titled = block is not None and bool(block.css(SELECTORS["minerals"]))
     if "photo id" in facts and (titled or "type" in facts or "copyright" in facts):
         return
-    if own_photo and (titled or "photo id" in facts):
+    shared = re.search(r"imagecache/|/photos/", fields.meta_of(tree).get("og:image", ""))
+    if (own_photo or shared) and (titled or "photo id" in facts):
         return
     if looks_like_challenge(text):
         raise ChallengePage(_challenge(what))

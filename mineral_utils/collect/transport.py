@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 from pathlib import Path
 
 import requests
@@ -70,14 +71,18 @@ class Site:
         self._adapter = PoliteAdapter(
             self.address, spacing_s, jitter, Path(state) if state else None
         )
-        Path(cache).parent.mkdir(parents=True, exist_ok=True)
-        self._session = requests_cache.CachedSession(
-            str(cache),
-            backend="sqlite",
-            expire_after=CACHE_DAYS * 86400,
-            allowable_codes=(200,),
-            filter_fn=_is_photo_page,
-        )
+        self._cache = Path(cache)
+        try:
+            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            self._session = requests_cache.CachedSession(
+                str(cache),
+                backend="sqlite",
+                expire_after=CACHE_DAYS * 86400,
+                allowable_codes=(200,),
+                filter_fn=_is_photo_page,
+            )
+        except (OSError, sqlite3.Error) as error:
+            raise CollectError(self._no_cache(error)) from error
         self._session.headers["User-Agent"] = agent_words(contact)
         self._session.max_redirects = 5
         for scheme in ("http://", "https://"):
@@ -146,6 +151,8 @@ class Site:
             raise LeftOut(f"{url} cannot be asked for ({error})") from error
         except requests.RequestException as error:
             raise TryAgain(_wire(error)) from error
+        except sqlite3.Error as error:
+            raise Stopped(self._no_cache(error)) from error
         status = answer.status_code
         if status == 200:
             return answer
@@ -159,6 +166,12 @@ class Site:
         if status in (408, 425, 429) or status >= 500:
             raise TryAgain(f"the server answered {status} {answer.reason}", retry_after(answer))
         raise LeftOut(f"the server answered {status} {answer.reason}".rstrip())
+
+    def _no_cache(self, error: Exception) -> str:
+        return (
+            f"pages cannot be kept in {self._cache.name} ({error}); free some space, or, if it is "
+            "damaged, delete that file"
+        )
 
     def _patiently(self, once):
         """Try up to `TRIES` times, ever longer apart, or as long as the server asks."""

@@ -50,6 +50,7 @@ __all__ = [
 
 LOCK = ".ledger.lock"  # names with a dot are no part of the dataset
 ASIDE = ".broken_lines.jsonl"  # where compaction keeps lines that it could not read
+_FLAGS = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _OURS = re.compile(r"-([0-9a-f]{12})\.\w+")  # end of a name that the ledger itself gave
 _PART = re.compile(r"\..+\.part")
 _SUFFIXES = (  # first bytes -> suffix
@@ -229,23 +230,27 @@ class Ledger:
                 )
                 if not before.endswith(kept):  # from a compaction that was killed
                     write_whole(self.folder / ASIDE, [before, kept])
-            write_whole(journal, (row.to_line() for row in self._rows.values()))
-            os.close(self._file)  # it still points to the old file
+            os.close(self._file)  # some systems replace no file that is open
             self._file = None
-            self._file = os.open(journal, os.O_RDWR | os.O_APPEND)
-            self._size = os.fstat(self._file).st_size
+            try:
+                write_whole(journal, (row.to_line() for row in self._rows.values()))
+            finally:
+                self._file = os.open(journal, _FLAGS)
+                self._size = os.fstat(self._file).st_size
         self.broken, self._stale = [], 0
 
     # ---- inside --------------------------------------------------------------------------------
     def _open(self) -> None:
         journal = self.folder / JOURNAL
-        self._file = os.open(journal, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        self._file = os.open(journal, _FLAGS | os.O_CREAT, 0o666)
         rows, self.broken, whole = read_lines(self.folder)
         self._size = whole
         if os.fstat(self._file).st_size > whole:
             os.ftruncate(self._file, whole)
-        if whole and os.pread(self._file, 1, whole - 1) != b"\n":  # a whole row without its end
-            self._append(b"\n")
+        with open(journal, "rb") as content:
+            content.seek(max(whole - 1, 0))
+            if content.read(1) not in (b"", b"\n"):  # a whole row without its end
+                self._append(b"\n")
         self._rows = {}
         for row in rows.values():
             self._keep(row)
