@@ -66,7 +66,11 @@ _CREDIT = (
     r"|paper|book|named|described|Sammlung|von|Slg\.?|Praparat)"
 )
 
-PLACE_GATE = re.compile(rf"{NAMED}|{MINERAL}[\"']?\s+(?:{_SITES})|[\"']{MINERAL}", re.IGNORECASE)
+PLACE_GATE = re.compile(
+    rf"{NAMED}|{MINERAL}[\"']?\s+(?:{_SITES}|queen|king|princ|bell|star|crown|chief|eagle|giant)"
+    rf"|[\"']{MINERAL}|\b(?:mount|cape|fort|lake)\s+{MINERAL}",
+    re.IGNORECASE,
+)
 PERSON_GATE = re.compile(
     rf"(?:[A-Z][\w'-]*|[A-Z]\.|\bby|\u00a9|\(c\)|[Cc]oll\.|[Ll]eg\.|er:?)\s*{NAMED}|{NAMED}(?:'|[\s,]+[a-z(&A-Z])"
     rf"|(?i:\b(?:mr|mrs|ms|dr|prof|[a-z])\b\.?\s*{MINERAL}|\b(?:{_GIVEN})\s+{MINERAL})"
@@ -81,6 +85,11 @@ PLACE = (
         "name of a place",
     ),
     (rf"(?P<x>{MINERAL})\s+(?:{_SITES})(?!\w)", "name of a place"),
+    (
+        rf"\b(?:mount|cape|fort|lake)\s+(?P<x>{MINERAL})"
+        rf"|(?P<y>{MINERAL})\s+(?:queen|king|prince|princess|bell|star|crown|chief|eagle|giant)\b",
+        "name of a place",
+    ),
     (rf"(?-i:\b{_BEFORE})\s+[\"']?(?P<x>{NAMED})(?!\s*\()", "name of a place"),
     (
         r"\b(?:town|city|village|hamlet|mine|station|municipality|state|county|parish|settlement|ghost"

@@ -28,8 +28,8 @@ _PLAIN |= dict.fromkeys("\u2010\u2011\u2012\u2212", "-")
 _PLAIN |= dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
 # Cyrillic letters that look like Latin ones
 _TWINS = str.maketrans("аеорсухіјѕАВЕКМНОРСТХІЈЅ", "aeopcyxijsABEKMHOPCTXIJS")
-_MIXED = re.compile(r"(?=\w*[A-Za-z])(?=\w*[А-Яа-яЁёІіЈјЅѕ])[^\W\d_]+")
-_TORN = re.compile(r"([^\W\d_]+)(-[ \t]*\r?\n[ \t]*)([^\W\d_]+)")
+_MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[А-Яа-яЁёІіЈјЅѕ])[^\W\d_]+")
+_TORN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)(-[ \t]*\r?\n[ \t]*)([^\W\d_]+)")
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 
-from .grammar import ADJECTIVE, ITEM, LIST, MINERAL, PAIR, PART_OF, THING
+from .grammar import ADJECTIVE, LIST, MINERAL, PAIR, PART_OF, THING
 
 _MORE = rf"(?:{ADJECTIVE}\s+){{0,3}}"
+_SHOWN = r"visible|seen|present|left|found|observed|detected|noted|recognised|to\s+be|here|there"
 _FOLLOWS = (  # a verb or the like: the last name of a list belongs to what follows
-    r"(?!\s*(?:is|are|was|were|dominates?|predominates?|prevails?|forms?|fills?|occurs?|shows?"
+    rf"(?!\s*(?:(?:is|are|was|were)(?!\s+(?:{_SHOWN}))|dominates?|predominates?|prevails?|forms?|fills?|occurs?|shows?"
     r"|only|alone|abundant|present|common|has|have|surrounds?|replaces?|rims?|encloses?|makes?"
     r"|with|contains?|throughout|instead|ist|sind|есть|преобладает)\b)"
 )
@@ -99,13 +100,7 @@ ABSENT = (
         r"|none\s+of\s+the|(?:absent|missing|not\s+(?:shown|seen|present|found|visible|observed"
         r"|detected))(?:\s+(?:is|are|was|were)|\s*:)|absence\s*:|excluding|no\s+longer"
         r"|rul(?:ed|ing)\s+out|missing\s+(?:from\s+\w+\s+)?(?:is|are))[:\s]+"
-        rf"{PART_OF}?{_MORE}(?:or\s+{_MORE})?(?P<x>{LIST}){_FOLLOWS}",
-        "said not to be there",
-    ),
-    (  # the last name belongs to what follows: "no galena, pyrite only"
-        r"\b(?:no|without|lacking|devoid\s+of|free\s+(?:of|from))\s+"
-        rf"{PART_OF}?{_MORE}(?P<x>{ITEM}(?:\s*,\s*{ITEM})*?)(?=\s*,\s*{ITEM}\s|\s+(?:and|,)\s+{ITEM}\s"
-        rf"|\s|[,.;:)]|$)",
+        rf"{PART_OF}?{_MORE}(?:or\s+{_MORE})?(?:(?P<x>{LIST}){_FOLLOWS}|(?P<y>{PAIR}))",
         "said not to be there",
     ),
     (rf"\bnot?\s+(?:a|one|the\s+slightest|the\s+least)\s+{PART_OF}{_MORE}(?P<x>{LIST})", "not a"),

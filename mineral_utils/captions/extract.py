@@ -13,7 +13,7 @@ from .judgement import judged
 from .lexicon import Lexicon, default_lexicon
 from .mention import Hit, Mention
 
-LONGEST = 100_000  # characters of a title or text that are read
+LONGEST = 20_000  # characters of a title or text that are read
 _LETTERS = re.compile(r"[^\W\d_]{5,}")
 _TAIL = re.compile(
     r"[\s-]*\((?:Zn|Fe|Cu|Hg|Cd|Ni|Mn|Ag|In|Pb|Sn)\)|\s+(?:sub|super)?-?(?:group|series)\b",
@@ -40,7 +40,7 @@ def find_minerals(
     ----------
     title, text : str
         As they stand on the page; mark-up and entities may be in them. Of each, the first
-        100 000 characters are read.
+        20 000 characters are read.
     vocabulary : Vocabulary, optional
         The package's by default.
     source : str, optional

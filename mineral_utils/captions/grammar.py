@@ -45,7 +45,7 @@ THING = (
 )
 _BRACKET = r"(?:\s*[(\[][^()\[\]]{1,30}[)\]])"
 _JOINT = (
-    r"(?:\s*,?\s*\b(?:and|or|nor|und|oder|noch|sowie|и|или|ни|y|o|ni|et|ou|e|as well as)\s+"
+    r"(?:\s*(?:,\s*)?\b(?:and|or|nor|und|oder|noch|sowie|и|или|ни|y|o|ni|et|ou|e|as well as)\s+"
     r"|\s*(?:,|/|&|\+)\s*|\s?[-\u2013]\s?)"
 )
 _BEFORE = r"(?:(?:any|the|a|some|no|visible|native|other|even|also|both|much|few|gediegene?s?)\s+)"
@@ -53,8 +53,9 @@ ITEM = rf"{_BEFORE}{{0,2}}(?:{MINERAL}|{OTHER}){_BRACKET}?"
 LIST = rf"{ITEM}(?:{_JOINT}{ITEM})*"
 # a list that surely goes together: two with "and", "or", or one
 _AND = "and|or|nor|und|oder|noch|и|или|y|o|et|ou"
-PAIR = rf"{ITEM}(?:(?:\s*[,/]\s*{ITEM})*\s*,?\s*\b(?:{_AND})\s+{ITEM})?"
+PAIR = rf"{ITEM}(?:(?:\s*[,/]\s*{ITEM})*\s*(?:,\s*)?\b(?:{_AND})\s+{ITEM})?"
 
+LONGEST_SENTENCE = 400  # characters
 _SENTENCE = re.compile(
     r"(?<!\b[A-Za-z])(?<!\b[A-Za-z]r)(?<!\bMrs)(?<!\bProf)(?<!\bcoll)(?<!\bColl)(?<!\bvar)(?<!\bVar)"
     r"(?<!\bcf)(?<!\bca)(?<!\bapprox)(?<!\bNo)(?<!\bincl)(?<!\bresp)(?<!\bMt)(?<!\bSt)(?<!\bps)"
@@ -71,8 +72,18 @@ def sentences(masked: str) -> list[tuple[int, int]]:
     """Where the sentences of a text begin and end; every character is in one."""
     spans, start = [], 0
     for stop in _SENTENCE.finditer(masked):
-        spans.append((start, stop.end()))
+        spans += _pieces(masked, start, stop.end())
         start = stop.end()
-    if start < len(masked):
-        spans.append((start, len(masked)))
-    return spans
+    return spans + _pieces(masked, start, len(masked))
+
+
+def _pieces(masked: str, start: int, end: int) -> list[tuple[int, int]]:
+    """A sentence, or where it is endless, pieces of it: the time of the rules grows with length."""
+    pieces = []
+    while end - start > LONGEST_SENTENCE:
+        stop = start + LONGEST_SENTENCE
+        blank = masked.rfind(" ", start + LONGEST_SENTENCE // 2, stop)
+        stop = blank + 1 if blank > 0 else stop
+        pieces.append((start, stop))
+        start = stop
+    return [*pieces, (start, end)] if start < end else pieces

@@ -69,7 +69,7 @@ COMPARED = (
         r"\b(?:mistak\w+|mistook|misidentif\w+|mislabel\w*|confus\w+|taken|took|take|takes|pass(?:es|ed)?"
         r"|mixed\s+up|interpreted|misinterpreted|misread|listed|labell?ed|sold|thought|believed"
         r"|determined|described|regarded|held)\s+(?:(?:this|it|them|that|these|at\s+first|first|easily"
-        rf"|initially|often|{MINERAL}|(?:the|this)\s+\w+|earlier|once|originally)\s+){{0,4}}"
+        rf"|initially|often|the|this|{MINERAL}|(?:the|this)\s+\w+|earlier|once|originally)\s+){{0,4}}"
         r"(?:for|with|as|to\s+be|it\s+was|it\s+to\s+be|this\s+was)\s+"
         rf"{_OF}{_MORE}(?P<x>{_BOTH})",
         "may be taken for",
@@ -89,7 +89,7 @@ COMPARED = (
     (rf"\b(?:cf\.?|for\s+comparison\s*[,:]?\s*see)\s+{_MORE}(?P<x>{_BOTH})", "compared with"),
     (rf"\bthan\s+{_OF}{_MORE}(?P<x>{_BOTH})", "compared with"),
     (
-        rf"\b(?:as|so)\s+(?:\w+\s+)?\w+\s+(?:\w+\s+)?as\s+{_OF}{_MORE}(?P<x>{_BOTH})",
+        rf"\b(?:as|so)\s+(?!well\s+as)(?:\w+\s+)?\w+\s+(?:\w+\s+)?as\s+{_OF}{_MORE}(?P<x>{_BOTH})",
         "as ... as",
     ),
     (
@@ -153,7 +153,7 @@ COMPARED = (
     (rf"(?P<x>{_BOTH})-?(?:ahnlich|farben|farbig|artig)\w*", "compared with (German)"),
     (
         r"\b(?:похож\w*\s+на|напомина\w+|в\s+отличи[еи]\s+от|отлича\w+\s+(?:\w+\s+)?от|подобн\w+|сходн\w*\s+с"
-        r"|схож\w*\s+с|как\s+у|как\s+и\s+у|чем\s+у?|принят\w*\s+за|принять\s+за|путать\s+с|перепутать\s+с"
+        r"|схож\w*\s+с|как\s+у|как\s+и\s+у|чем\s+у?|принят\w*\s+за|принять\s+за|(?:пере|с)?пута\w+\s+со?"
         rf"|под\s+вид\w*)\s*{_MORE}(?P<x>{_BOTH})",
         "compared with (Russian)",
     ),
@@ -170,6 +170,14 @@ _WON = (
     r"|reported\s+from|known\s+from|abgebaut|gefordert|gewonnen|добыва\w+|extraid\w+|explotad\w+)"
 )
 MINED = (
+    (
+        rf"\b(?:fur|wegen)\s+{_MORE}(?P<x>{LIST})\s+(?:\w+\s+)?(?:bekannt|beruhmt)",
+        "what the place is known for (German)",
+    ),
+    (
+        rf"\bmit\s+{_MORE}(?P<x>{LIST})\s+(?:\w+\s+){{0,2}}(?:zu\s+)?verwechsel\w+",
+        "may be taken for (German)",
+    ),
     (
         rf"(?P<x>{LIST})\s+(?:(?:was|were|is|are|had\s+been|has\s+been|have\s+been|wurden?|once|formerly|also"
         rf"|mainly|chiefly)\s+){{1,3}}(?:once\s+|formerly\s+|also\s+|mainly\s+|here\s+)?{_WON}\b",
@@ -273,7 +281,7 @@ GATE = re.compile(  # no rule of COMPARED fits a sentence without one of these
     r"|semblable|comme|shape|cleav|anisotr|blue|pink|brown",
 )
 ELSEWHERE_GATE = re.compile(
-    r"other|photo|picture|image|product|previous|next|last|earlier|further|second|companion|different|neighb|following|preced|separate"
+    r"verwechsel|other|photo|picture|image|product|previous|next|last|earlier|further|second|companion|different|neighb|following|preced|separate"
     r"|sister|first|remain|most|else|see\b|famous|known|noted|renowned|worked|mined|exploit|celebrat|dug"
     r"|prospect|explor|sought|search|mine|deposit|locality|localit|district|quarr|dump|region|orebod|pit|adit"
     r"|camp|field|occur|smelter|level|old\s+men|company|ancients|people|report|mention|describ|record|list"

@@ -138,6 +138,10 @@ FORMER = (
         "fully replaced",
     ),
     (
+        rf"(?:полностью|нацело|целиком)\s+(?:замест\w+|замеща(?:ет|ют|л|ющ)\w*|вытесн(?:ил|я)\w*)\s+(?P<x>{PAIR})",
+        "fully replaced",
+    ),
+    (
         r"\b(?:replac(?:es|ed|ing)|consum(?:es|ed|ing)|supplant(?:s|ed|ing)|substitut(?:es|ed|ing)"
         rf"|verdrangt|ersetzt)\s+(?:all\s+(?:of\s+)?(?:the\s+)?)?{_MORE}(?P<x>{PAIR})\s+{_FULLY}",
         "fully replaced",
