@@ -148,6 +148,13 @@ def test_titles(title, minerals):
     assert parse_page(text).row.title_minerals == minerals
 
 
+def test_a_caption_of_a_megabyte_is_kept_and_searched_at_its_beginning():
+    words = "FOV 2 mm, crossed polars. " + "galena & pyrite polars " * 40_000
+    row = parsed(PhotoFacts(caption=words.strip()))
+    assert row.caption == words.strip()
+    assert (row.field_width_mm, row.light) == (2.0, "xpl")
+
+
 def test_localities_may_be_linked_in_parts():
     parts = '<a href="loc-1.html">Mine</a>, <a href="loc-2.html">District</a>, Exampleland'
     whole = page(PhotoFacts())
@@ -407,7 +414,7 @@ def test_the_command_prints_the_row(tmp_path):
     assert list(said) == [f.name for f in fields(Row)]
     assert said | {"minerals": []} == read_page(file).row.to_dict()
     names = [hit["mineral"] for hit in said["minerals"] if hit["kept"]]
-    assert names == ["Galena", "Pyrite", "Arsenopyrite", "Löllingite"] or "Galena" in names
+    assert names[:3] == ["Galena", "Pyrite", "Arsenopyrite"]
     assert said["caption"] == "Löllingite <script>"
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "read_page",
 ]
 
+LONGEST_SAID = 20_000  # characters of a caption that are searched for scale and light
 _OTHER_PAGES = re.compile(
     r"/(gm|gallery|newgallery\w*|photosearch|photoscroll|search)\b[^/]*(/|$)|/(min|loc)-\d+\.html"
 )
@@ -244,7 +245,8 @@ def _page(
     rights = fields.rights_of(facts, lines)
     copyright_text = facts.get("copyright", "")
     kind = wording.photo_type(facts.get("type", "") or fields.kind_among(lines))
-    width = field_width_mm(caption)
+    said = caption[:LONGEST_SAID]
+    width = field_width_mm(said)
     if width is None and "field" in facts:
         width = field_width_mm(f"FOV {facts['field']}")
     if width is None and fields.OF_FIELD.search(facts.get("dimensions", "")):
@@ -265,7 +267,7 @@ def _page(
             title_minerals=minerals,
             caption=caption,
             photo_type=kind,
-            light=wording.light_of(f"{caption}\n{facts.get('light', '')}"),
+            light=wording.light_of(f"{said}\n{facts.get('light', '')}"),
             specimen=specimen[0] if specimen else None,
             field_group=group,
             locality=place or None,
