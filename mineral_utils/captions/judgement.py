@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -19,6 +20,7 @@ _KEY = re.compile(
     r"\b(?:abbrev\w*|legend|key|сокращени\w+|обозначени\w+|Abk\w*|Legende)\s*[:.]", re.IGNORECASE
 )
 _DEFINED = re.compile(r"[A-Za-z]{1,4}\s*=\s*$"), re.compile(r"\s*=\s*[A-Za-z]{1,4}(?!\w)")
+_EXPLAINS = re.compile(r"[\"')\]]?\s*[=:,\u2013\u2014-]\s*[\"'(\[]?")
 _MARK = re.compile(MINERAL)
 
 
@@ -66,16 +68,34 @@ def judged(text: str, mentions: Sequence[Mention]) -> list[tuple[str, str]]:
     spans = {m.start: i for i, m in reversed([*enumerate(mentions)])}
     out = []
     in_key = _KEY.search(text) is not None
-    for mention in mentions:
+    defined = _in_key(text, mentions)
+    for number, mention in enumerate(mentions):
         role = roles.get(spans[mention.start])
         if role is None and bynames.is_town(mention.mineral, text[mention.end :]):
             role = ("place", "name of a town") if mention.word[0].isupper() else None
         if role is None:
-            known = in_key or _DEFINED[0].search(text[max(0, mention.start - 8) : mention.start])
+            known = (
+                number in defined
+                or in_key
+                or _DEFINED[0].search(text[max(0, mention.start - 8) : mention.start])
+            )
             known = known or _DEFINED[1].match(text, mention.end)
             role = ("key", "explained") if known else ("present", "said to be there")
         out.append(role)
     return out
+
+
+def _in_key(text: str, mentions: Sequence[Mention]) -> set[int]:
+    """Mentions that only explain an abbreviation: "Py = pyrite", "Gn - galena"."""
+    found: set[int] = set()
+    for i, (short, name) in enumerate(itertools.pairwise(mentions)):
+        if (
+            "abbreviation" in short.how
+            and short.mineral == name.mineral
+            and _EXPLAINS.fullmatch(text, short.end, name.start)
+        ):
+            found |= {i, i + 1}
+    return found
 
 
 def _masked(text: str, mentions: Sequence[Mention]) -> tuple[str, dict[int, int]]:

@@ -7,6 +7,7 @@ import re
 from .cleaning import clean
 
 MM = {"mm": 1.0, "um": 1e-3, "cm": 10.0, "nm": 1e-6}
+LONGEST = 20_000  # characters that are read
 WIDEST, NARROWEST = 200.0, 0.001  # mm: what a photo of a polished section can show
 
 _UNITS = (
@@ -15,7 +16,7 @@ _UNITS = (
     (r"cm\b|centimet(?:er|re)s?|см(?!\w)", "cm"),
 )
 _UNIT = "|".join(f"(?:{pattern})" for pattern, _ in _UNITS)
-_NUMBER = r"\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d+(?:[.,]\d+)?|[.,]\d+"
+_NUMBER = r"(?<!\d)(?:\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d{1,6}(?:[.,]\d{1,6})?|[.,]\d{1,6})"
 _TIMES = r"\s*(?:x|\u00d7|\*|by|на|mal|por)\s*"
 # a number with its unit, or two ("0.8 x 0.6 mm"): the first is the width
 _SIZE = (
@@ -84,7 +85,7 @@ def field_width_mm(text: str) -> float | None:
     """
     if not isinstance(text, str):
         raise TypeError(f"a caption must be text, not {type(text).__name__}")
-    plain = clean(text).text
+    plain = clean(text[:LONGEST]).text
     for rule in _RULES:
         for match in rule.finditer(plain):
             width = _width(match)
@@ -154,6 +155,6 @@ def texture_words(text: str) -> tuple[str, ...]:
     """
     if not isinstance(text, str):
         raise TypeError(f"a caption must be text, not {type(text).__name__}")
-    plain = clean(text).text
+    plain = clean(text[:LONGEST]).text
     found = {name: match.start() for name, p in _TEXTURE.items() if (match := p.search(plain))}
     return tuple(sorted(found, key=found.__getitem__))
