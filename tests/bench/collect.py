@@ -190,7 +190,7 @@ def _kill_unaware(
     server: PhotoServer, folder: Path, spacing_s: float, rng: np.random.Generator
 ) -> dict:
     """One run of the collector as it is, killed at a random instant, wherever that may be."""
-    delay = float(rng.uniform(0.3, 4))
+    delay = float(rng.uniform(0.3, 12))
     process = _start(folder, ["-m", "mineral_utils", *_command(server, folder, spacing_s)])
     try:
         process.communicate(timeout=delay)
