@@ -1,4 +1,4 @@
-"""``python -m mineral_utils info | demo | segment | dataset``: for batch, scripts and CI."""
+"""``python -m mineral_utils info | demo | segment | captions | dataset``: batch, scripts, CI."""
 
 from __future__ import annotations
 

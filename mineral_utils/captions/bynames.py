@@ -84,6 +84,10 @@ PLACE = (
         r"|Museum|Adit|Deposit)\b",
         "name of a place",
     ),
+    (
+        rf"\b(?:from|at|near)\s+(?P<x>{NAMED})\s+(?-i:[A-Z][a-z]+)(?!\s*{MINERAL})(?![a-z])",
+        "name of a place",
+    ),
     (rf"(?P<x>{MINERAL})\s+(?:{_SITES})(?!\w)", "name of a place"),
     (
         rf"\b(?:mount|cape|fort|lake)\s+(?P<x>{MINERAL})"

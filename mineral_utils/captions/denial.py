@@ -66,6 +66,11 @@ ABSENT_GATE = re.compile(  # no rule of ABSENT or GUARDS fits a sentence without
 )
 
 GUARDS = (
+    (
+        r"\b(?:(?:almost|nearly|virtually|practically|next\s+to)\s+no|not\s+(?:very\s+)?(?:much|many"
+        rf"|a\s+lot\s+of|all))\s+{_MORE}(?P<x>{LIST})",
+        "little",
+    ),
     (rf"\bno\s+other\s+(?:\w+\s+){{0,3}}than\s+{_MORE}(?P<x>{LIST})", "nothing but"),
     (
         r"(?:\bnot|n't)\s+(?:only|just|merely|simply|solely|exclusively)\s+(?:\w+\s+){0,2}?"
@@ -101,6 +106,16 @@ ABSENT = (
         r"|detected))(?:\s+(?:is|are|was|were)|\s*:)|absence\s*:|excluding|no\s+longer"
         r"|rul(?:ed|ing)\s+out|missing\s+(?:from\s+\w+\s+)?(?:is|are))[:\s]+"
         rf"{PART_OF}?{_MORE}(?:or\s+{_MORE})?(?:(?P<x>{LIST}){_FOLLOWS}|(?P<y>{PAIR}))",
+        "said not to be there",
+    ),
+    (
+        rf"\bnone\s+of\s+(?:the|these|them)\b(?:\s+\w+){{0,3}}?\s+(?:is|are|was|were)\s+{_MORE}"
+        rf"(?P<x>{PAIR})",
+        "said to be something else",
+    ),
+    (
+        rf"\b(?:present|visible|seen|found|observed|there|detected)\b[^.;]*?(?:whereas|but|while|,)\s+"
+        rf"(?:the\s+)?(?P<x>{PAIR})\s+(?:is|are|was|were)(?:\s+not|n't)\s*(?:$|[.,;])",
         "said not to be there",
     ),
     (rf"\bnot?\s+(?:a|one|the\s+slightest|the\s+least)\s+{PART_OF}{_MORE}(?P<x>{LIST})", "not a"),

@@ -47,6 +47,11 @@ GUARDS = (
         rf"(?!\s+(?:of|from|in\s+(?:my|other|another)|shown|elsewhere|does|do|would|is)\b)",
         "compared, but beside it",
     ),
+    (
+        r"\b(?:in\s+contrast|compared|as\s+opposed)\s+(?:to|with)\s+the\s+(?:\w+\s+)?"
+        rf"(?P<x>{LIST})(?!\s+(?:of|from|in\s+(?:my|other|another)|shown|elsewhere)\b)",
+        "compared, but beside it",
+    ),
     (rf"\bthan\s+(?:\w+\s+)?(?P<x>{PAIR}){_THERE}", "compared, but beside it"),
 )
 
@@ -83,6 +88,11 @@ COMPARED = (
         r"\b(?:intermediate|colou?r|reflect\w+|hardness|brightness|hue|tint|falls|somewhere|halfway|midway"
         rf"|properties)\s+(?:\w+\s+){{0,3}}between\s+{_OF}(?P<x>{_BOTH})",
         "between the two",
+    ),
+    (
+        r"\b(?:difficult|hard|easy|easier|impossible|possible|how|need\w*)\s+to\s+(?:distinguish|tell"
+        rf"|discriminate|separate)\s+(?P<x>{ITEM})\s+(?:from|and)\b",
+        "distinguished from",
     ),
     (rf"\b(?:mistake|confuse|take)\s+(?P<x>{ITEM})\s+(?:for|with)\b", "may be taken for"),
     (rf"\b(?:that|those)\s+of\s+{_MORE}(?P<x>{_BOTH})", "compared with"),

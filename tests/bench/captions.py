@@ -135,7 +135,8 @@ def main(arguments: Sequence[str]) -> int:
                 f"field width {result.get('field_width_right', 'not asked')}"
             )
     results["speed"] = speed(digital("open"))
-    print(f"{SPEED_TEXTS} texts: {results['speed']['seconds']:.1f} s")
+    took = results["speed"]
+    print(f"{SPEED_TEXTS} texts: {took['seconds']:.1f} s, {took['cpu_seconds']:.1f} s of one core")
     if not only_open:
         before = json.loads(OUT.read_text(encoding="utf-8")) if OUT.is_file() else {}
         write_json(OUT, {"looks_at_frozen": before.get("looks_at_frozen", 0) + 1, **results})
