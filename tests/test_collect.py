@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 import time
@@ -384,3 +385,32 @@ def test_killed_while_writing_and_started_again():
     assert not found["files_without_row"] and not found["photos_unexpected"]
     assert found["photos_doubled"] == found["forbidden_asked"] == 0
     assert found["closest_spacing_s"] >= 0.02
+
+
+def test_proxies_and_certificates_of_the_session_are_used(monkeypatch):
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    from mineral_utils.collect.manners import PoliteAdapter
+
+    given = []
+
+    def send(self, request, **options):
+        given.append(options)
+        answer = requests.Response()
+        answer.status_code, answer.url, answer.request = 200, request.url, request
+        answer.raw = io.BytesIO(b"User-agent: *\nDisallow:\n")
+        return answer
+
+    monkeypatch.setattr(HTTPAdapter, "send", send)
+    session = requests.Session()
+    session.trust_env = False
+    session.headers["User-Agent"] = "a test"
+    session.proxies, session.verify = {"https": "http://proxy.example:3128"}, "institute.pem"
+    session.mount("https://", PoliteAdapter("https://www.mindat.org", 0.0, 0.0))
+    session.get("https://www.mindat.org/photo-1.html")
+    assert len(given) == 2, "robots.txt and the page"
+    for options in given:
+        assert options["proxies"]["https"] == "http://proxy.example:3128"
+        assert options["verify"] == "institute.pem"
+    session.close()

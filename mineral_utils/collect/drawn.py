@@ -1,7 +1,7 @@
 """Digital polished sections with captions, as if someone had uploaded them.
 
-Three fields are cut from each specimen; every other field comes twice, in plane-polarised light and
-between crossed polars.
+Three fields count as one specimen, though each is drawn by itself (their minerals need not agree);
+every other field comes twice, in plane-polarised light and between crossed polars.
 """
 
 from __future__ import annotations

@@ -186,6 +186,7 @@ class PoliteAdapter(HTTPAdapter):
         self._settings = (spacing_s, jitter, folder)
         self._gates: dict[str, HostGate] = {}
         self._robots: dict[str, Protego] = {}
+        self._way: dict[str, object] = {}  # proxies and certificates of the session
 
     def gate(self, url: str) -> HostGate:
         """The gate of an address's host."""
@@ -196,6 +197,7 @@ class PoliteAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, **options) -> requests.Response:
         url = str(request.url)
+        self._way = {k: options[k] for k in ("verify", "cert", "proxies") if k in options}
         if not self._ours(url):
             raise LeftOut(f"it leads to another site ({urlsplit(url).netloc}), which is not asked")
         if not self._rules(url, request.headers["User-Agent"]).can_fetch(url, AGENT):
@@ -225,7 +227,7 @@ class PoliteAdapter(HTTPAdapter):
         gate = self.gate(str(request.url))
         gate.begin()
         try:
-            response = super().send(request, stream=True, timeout=TIMEOUT_S)
+            response = super().send(request, stream=True, timeout=TIMEOUT_S, **self._way)
         finally:
             gate.end()
         response._content = _body(response, limit)
