@@ -245,9 +245,25 @@ def test_the_last_cycle_sees_mostly_scenes_about_one_thing():
 
 
 # ---- what is shipped ---------------------------------------------------------------------------
+def test_onward_takes_the_last_stage_only():
+    for done in (0.0, 0.4, 0.99):
+        assert clip._stage(done, True, False) == (224, clip.LAST_ABOUT)
+    assert clip._stage(0.1, False, False) == (64, None)
+    assert clip._stage(0.99, False, False) == (224, clip.LAST_ABOUT)
+    rates = [clip._rate(done / 100, True) for done in range(100)]
+    assert max(rates) == pytest.approx(clip.ONWARD_RATE, rel=0.02)
+    assert rates[-1] < 0.02 < rates[0] < rates[3]
+
+
+def test_the_card_of_an_onward_training_keeps_what_was_before(tmp_path):
+    assert clip_measure._card(tmp_path) == {}
+    (tmp_path / "clip.json").write_text('{"time": {"steps": 7}}', encoding="utf-8")
+    assert clip_measure._card(tmp_path)["time"] == {"steps": 7}
+
+
 def test_the_shipped_model_names_its_own_world_and_fits_the_demo():
     card = store.read_card("clip")
-    assert card["numbers"]["naming_33"] >= 0.75  # the goal is 0.80
+    assert card["numbers"]["naming_33"] >= 0.78  # the goal is 0.80
     assert store.weight_file("clip").stat().st_size <= 16e6
     shipped, _ = build_clip(ModelSpec(card["architecture"], "miniature:clip"))
     numbers = clip_measure.evaluate(shipped, pictures=60, scenes=10)

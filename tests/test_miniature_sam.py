@@ -14,11 +14,11 @@ from mineral_utils import refine
 from mineral_utils.encoders.build import build_sam
 from mineral_utils.encoders.sam import SamEncoder
 from mineral_utils.miniature import sam as training
+from mineral_utils.miniature import sam_colour, sam_start, world
 from mineral_utils.miniature import sam_measure as measure
 from mineral_utils.miniature import sam_model as model
 from mineral_utils.miniature import sam_prompts as prompts
 from mineral_utils.miniature import sam_scenes as scenes
-from mineral_utils.miniature import sam_start, world
 from mineral_utils.miniature.store import FOLDER, shipped_state
 from mineral_utils.miniature.things import Thing
 from mineral_utils.profiles import ModelSpec
@@ -198,15 +198,6 @@ def test_prompts_belong_to_their_truths(kind):
     assert_array_equal(again.truth, drawn.truth)
 
 
-def test_shares_of_looks_by_eye():
-    view = _view(_halves(), looks=[0, 1, 0])
-    tokens, cells, looks = prompts.draw_alike(view, np.random.default_rng(0), 30)
-    assert tokens.reshape(4, 4, 2)[0].tolist() == [[1, 0], [1, 0], [0, 1], [0, 1]]
-    assert tokens.reshape(4, 4, 2)[1].tolist() == [[1, 0], [1, 0], [0.5, 0.5], [0, 1]]
-    assert_array_equal(looks.sum(1), 1)
-    assert_array_equal(looks[cells % 16 < 8], [[1, 0]] * (cells % 16 < 8).sum())
-
-
 def test_a_coarse_map_is_near_its_mask():
     share = np.zeros((32, 32), np.float32)
     share[8:24, 8:24] = 1
@@ -240,32 +231,56 @@ def test_a_window_of_the_canvas_asks_with_its_own_positions(small):
         here, there = model.encode(small, pixels, [(0, 0), (14, 14)])
         assert not torch.allclose(here, there), "positions of the canvas, not of the window"
         points = (torch.tensor([[[300.0, 300.0]]]), torch.ones(1, 1))
-        logits, expected = model.decode(small, there, (14, 14), points, None, None)
+        logits, expected, fine = model.decode(small, there, (14, 14), points, None, None)
     assert logits.shape == (1, 4, 56, 56) and expected.shape == (1, 4)
+    assert fine.shape == (1, 2, 56, 56)
 
 
-def test_the_scaffold_wants_like_tokens_to_point_the_same_way(small):
-    scaffold, shares = model.Scaffold(), torch.eye(2)[[0, 0, 1, 1]]
-    apart = torch.eye(4)[[0, 0, 1, 1]]  # the first half of the channels counts
-    right, wrong = (
-        scaffold._pairs(apart[order], shares, 0) for order in ([0, 1, 2, 3], [0, 2, 1, 3])
-    )
-    assert right < 0.3 < wrong
-    embedding = torch.randn(16, 2, 2, requires_grad=True)
-    cells = torch.tensor([0, 9, 33])
-    scaffold(small, embedding, shares, cells, torch.eye(3)).backward()
-    assert embedding.grad.abs().sum() > 0
+def _read(seen: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Share of the variance of `wanted` [n] that a linear reading of `seen` [n, c] explains."""
+    seen = torch.cat([seen, torch.ones(len(seen), 1)], 1)
+    error = seen @ torch.linalg.lstsq(seen, wanted[:, None]).solution - wanted[:, None]
+    return 1 - float((error**2).mean() / wanted.var())
 
 
-def test_the_first_layer_sees_more_than_mean_colour():
-    sam = build_sam(ModelSpec(SMALL, seed=3))
-    pixels = torch.randn(4, 3, 224, 224) * 0.3 + torch.randn(4, 3, 1, 1)
-    model.whiten(sam, pixels)
+def test_before_any_training_cells_know_their_colour(pool):
+    sam = model.new_model(20)
+    views = [scenes.draw_view(pool, np.random.default_rng(s), 224, 896) for s in range(16)]
+    pixels = torch.stack([training._pixels(sam, view) for view in views])
+    sam_colour.pass_colours(sam, pixels)
+    colours = torch.nn.functional.avg_pool2d(pixels, 4)
+    shares = []
     with torch.no_grad():
-        tokens = sam.image_encoder.patch_embed(pixels).flatten(0, 2)
-    assert tokens.mean(0).abs().max() < 1e-3
-    assert tokens.std(0).max() / tokens.std(0).min() < 10
-    assert (tokens.T.corrcoef() - torch.eye(32)).abs().max() < 0.05
+        for number, view in enumerate(views[:6]):
+            embedding = model.encode(sam, pixels[number : number + 1], [view.place])[0]
+            box = torch.tensor([[30.0, 40.0, 150.0, 170.0]])
+            box = box + 16 * torch.tensor([*view.place[::-1]] * 2)
+            _, _, fine = model.decode(sam, embedding, view.place, None, box, None)
+            for colour in colours[number].flatten(1):
+                shares.append(_read(fine[0].flatten(1).T, colour))
+    assert np.mean(shares) > 0.75
+
+
+def test_a_coarse_mask_goes_through_before_any_training():
+    sam = _started()
+    coarse = torch.zeros(1, 1, 56, 56)
+    coarse[..., 16:40, 20:44] = 0.9 * prompts.COEFFICIENT
+    box = torch.tensor([[60.0, 40.0, 190.0, 180.0]])
+    with torch.no_grad():
+        embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(0, 0)])[0]
+        logits, _, _ = model.decode(sam, embedding, (0, 0), None, box, coarse)
+    assert measure.iou(logits[0, 0].numpy() > 0, coarse[0, 0].numpy() > 0) > 0.7
+
+
+def test_unreadable_is_nothing_where_a_channel_says_it_and_all_where_none_does():
+    truth = torch.zeros(2, 32, 32)
+    truth[:, 8:20, 6:18] = 1
+    noise = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    told = torch.cat([noise, 3 * truth[:, None]], 1).requires_grad_()
+    assert model.unreadable(told, truth) < 0.05
+    assert model.unreadable(noise, truth) > 0.85
+    model.unreadable(told, truth).backward()
+    assert told.grad.abs().sum() > 0
 
 
 def test_loss_and_iou_by_eye():
@@ -285,7 +300,7 @@ def test_a_click_lies_on_an_error():
     truth[0, 4:8, 4:8] = 1
     asked = prompts.Prompts("box", None, None, np.zeros((1, 4), np.float32), None, truth)
     for said, sign in ((torch.full((1, 16, 16), -3.0), 1), (torch.full((1, 16, 16), 3.0), 0)):
-        given = model.Answer(torch.tensor(0.0), torch.zeros(1), said)
+        given = model.Answer(torch.tensor(0.0), torch.zeros(1), said, torch.tensor(0.0))
         click = model.correct(asked, given, (2, 0), np.random.default_rng(0))
         x, y = click.points[0, 0] // 4
         inside = 4 <= x < 8 and 4 <= y - 8 < 8  # two tokens down: eight cells
@@ -327,7 +342,8 @@ def test_training_goes_on_where_it_was_stopped(trained, tmp_path, monkeypatch):
 def test_training_changes_every_part(trained):
     fresh = model.new_model(20).state_dict()
     same = [n for n, t in trained[1].state_dict().items() if torch.equal(t, fresh[n])]
-    allowed = ("pe_layer", "not_a_point", "no_mask")  # a table of codes; not drawn in four steps
+    # a table of codes; not drawn in four steps
+    allowed = ("pe_layer", "not_a_point", "no_mask", "point_embeddings.0")
     assert all(any(word in name for word in allowed) for name in same), same
 
 
@@ -340,7 +356,7 @@ def test_how_long_must_be_said_once(tmp_path):
 def test_export_writes_weights_and_card(trained, tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "held_out", lambda count: iter([_square()]))
     path = measure.export(trained[0], tmp_path, numbers={"elsewhere": 0.5})
-    assert path.stat().st_size <= 5_000_000
+    assert path.stat().st_size <= 6_000_000
     card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     assert card["licence"] == "Apache-2.0" and card["time"]["steps"] == 4
     assert (
@@ -420,7 +436,7 @@ def test_encoder_and_refinement_take_a_canvas_of_896_px(trained):
     image, labels = _square()
     view = SamEncoder(trained[1]).look(image)
     assert view.grid == (42, 56) and view.input_size == (672, 896)
-    assert view.embedding.shape == (1, 96, 56, 56)
+    assert view.embedding.shape == (1, 160, 56, 56)
     torch.testing.assert_close(view.correlation.sum(1), torch.ones(42 * 56), atol=1e-4, rtol=0)
     labels = (labels == 1).astype(np.uint8)
     shares = [torch.from_numpy(np.where(labels == k, 0.9, 0.1).astype(np.float32)) for k in (0, 1)]
@@ -438,17 +454,25 @@ def test_encoder_and_refinement_take_a_canvas_of_896_px(trained):
 
 
 # ---- the start: a circuit that reads places ------------------------------------------------------
+def _started():
+    """An untrained model that passes colours."""
+    sam = model.new_model(20)
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randn(16, 3, 14, 14, generator=generator).repeat_interleave(16, 2)
+    sam_colour.pass_colours(sam, pixels.repeat_interleave(16, 3))
+    return sam
+
+
 @torch.inference_mode()
 def _first_answer(points=None, boxes=None) -> tuple[np.ndarray, np.ndarray]:
     """An untrained model on a picture of nothing, the window at token (20, 20): mask logits
     float32 [56, 56], and what cells heard of a click, the wide way, float32 [14, 14]."""
-    sam, heard = model.new_model(20), []
+    sam, heard = _started(), []
     listening = sam.mask_decoder.transformer.layers[0].cross_attn_image_to_token
     listening.register_forward_hook(lambda module, given, out: heard.append(out[0]))
-    nothing = torch.randn(1, 96, 14, 14, generator=torch.Generator().manual_seed(0))
-    embedding = sam.image_encoder.neck[-1](nothing)[0]
-    logits, _ = model.decode(sam, embedding, (20, 20), points, boxes, None)
-    wide = sam_start._work(len(sam_start._TYPES) + 5)
+    embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(20, 20)])[0]
+    logits, _, _ = model.decode(sam, embedding, (20, 20), points, boxes, None)
+    wide = sam_start.work(len(sam_start._TYPES) + 5)
     return logits[0, 0].numpy(), heard[0][:, wide].view(14, 14).numpy()
 
 
@@ -471,7 +495,7 @@ def test_before_any_training_cells_hear_of_a_click_near_them(click):
 
 
 def test_the_start_needs_room_beside_the_codes():
-    with pytest.raises(ValueError, match="too narrow; take 96 or more"):
+    with pytest.raises(ValueError, match="too narrow; take 160 or more"):
         sam_start.prime(build_sam(ModelSpec(SMALL)))
 
 
@@ -501,4 +525,4 @@ def test_shipped_weights_cut_out_things_of_the_general_world():
     # the goals, on digital sections, are 0.80 and 0.83; the card says what one core's time gave
     assert result["box"]["mean"] > result["whole_box"]["mean"] + 0.03
     assert result["box"]["mean"] >= 0.6 and result["mask"]["mean"] >= 0.6
-    assert (FOLDER / "sam.safetensors").stat().st_size <= 5_000_000
+    assert (FOLDER / "sam.safetensors").stat().st_size <= 6_000_000

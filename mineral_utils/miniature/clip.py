@@ -35,6 +35,8 @@ STAGES = ((0.26, 0.4263, 64), (0.69, 0.8715, 112), (1.0, 1.0, 224))
 # from this share on a second, lower cycle, mostly on pictures that are about one thing: what a
 # picture is about is told from its ground only when the whole of it is seen
 LAST, LAST_RATE, LAST_ABOUT = 18 / 19, 0.25, 0.6
+# who goes on from weights that know all stages: the second cycle only, a little higher
+ONWARD_RATE = 0.5
 _REPORT = 20  # steps a line of the curve
 _SAVE = 200.0  # seconds between checkpoints
 
@@ -59,7 +61,7 @@ def train(
         every 20 steps: step, seconds, rate, the parts of the loss, shares of right answers)
     minutes, steps : how long: by the clock, summed over all starts, or in steps; give one
     resume : go on from the checkpoint in `out`
-    onward : begin with the shipped weights
+    onward : begin with the shipped weights, and take the last stage only
 
     Returns
     -------
@@ -91,11 +93,10 @@ def train(
         while (done := (course.seconds if steps is None else course.step) / end) < 1:
             start = time.monotonic()
             bar.n = min(math.ceil(done * end), bar.total)
-            side = next(px for *ends, px in STAGES if done < ends[0 if steps is None else 1])
-            about = LAST_ABOUT if done >= LAST else None
+            side, about = _stage(done, onward, steps is None)
             views = stream.batch(course.step, BATCH, side, about)
             rng = np.random.default_rng([seed, 2, course.step])
-            course.learn(losses(course.model, tokenize, views, rng), _rate(done))
+            course.learn(losses(course.model, tokenize, views, rng), _rate(done, onward))
             course.seconds += time.monotonic() - start
             bar.set_postfix(course.shown(), refresh=False)
             bar.update(0)
@@ -106,8 +107,19 @@ def train(
     return course.model.eval()
 
 
-def _rate(done: float) -> float:
-    """Two cycles, as a share of the highest rate: up, then a cosine down; the second is lower."""
+def _stage(done: float, onward: bool, by_clock: bool) -> tuple[int, float | None]:
+    """Side of the pictures in px, and the share of them that are about one thing."""
+    if onward:
+        return STAGES[-1][-1], LAST_ABOUT
+    side = next(px for *ends, px in STAGES if done < ends[0 if by_clock else 1])
+    return side, LAST_ABOUT if done >= LAST else None
+
+
+def _rate(done: float, onward: bool = False) -> float:
+    """Two cycles, as a share of the highest rate: up, then a cosine down; the second is lower, and
+    the only one of who goes onward."""
+    if onward:
+        return ONWARD_RATE * _cycle(done, 0.03)
     if done < LAST:
         return _cycle(done / LAST, 0.02)
     return LAST_RATE * _cycle((done - LAST) / (1 - LAST), 0.1)

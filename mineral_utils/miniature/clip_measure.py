@@ -27,7 +27,7 @@ from .things import COLOURS, SURFACES, Thing, lab
 from .world import scene
 
 WHOLE = 224
-HELD_OUT = 8_000_000_000  # seeds of training are below 2**32
+HELD_OUT = 10_000_000_000  # seeds of training are below 2**32
 # Pictures are named among colour x surface. The eleven basic colour terms of English (Berlin & Kay,
 # Basic Color Terms, 1969) stay mostly apart in any light; among sixteen, the light drawn with a
 # scene turns dark grey into grey and cream into beige, and `eye` itself names four of five.
@@ -233,6 +233,12 @@ def ignorance(
     }
 
 
+def _card(folder: str | Path) -> dict:
+    """The card that lies in a folder; empty where there is none."""
+    path = Path(folder) / "clip.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 # ---- the card ----------------------------------------------------------------------------------
 def export(
     model: nn.Module,
@@ -269,7 +275,8 @@ def export(
             "steps": last["step"],
             "minutes": round(last["seconds"] / 60, 1),
             "hardware": "one thread of a two-core CPU, shared with other work",
-        },
+        }
+        | ({"before": _card(folder).get("time")} if onward else {}),
         "measured_on": {**sizes, "size_px": WHOLE, "surfaces": "bold", "seed": HELD_OUT},
         "numbers": measured | {key: round(value, 4) for key, value in (numbers or {}).items()},
         "limits": (

@@ -26,22 +26,21 @@ from tqdm.auto import tqdm
 
 from ..run import pick_device, replacing, set_seed
 from .course import read_options, trim_curve
+from .sam_colour import pass_colours
 from .sam_model import (
-    Scaffold,
     answer,
     correct,
     encode,
     new_model,
-    whiten,
 )
-from .sam_prompts import Pieces, draw_alike, draw_prompts
+from .sam_prompts import Pieces, draw_prompts
 from .sam_scenes import Pool, View, draw_pool, draw_view
 from .store import shipped_state
 
 SAVE_EVERY = 240.0  # seconds between checkpoints
 # the two kinds of prompts that a view is asked with
 MIX = (("point", "class"), ("box", "class"), ("both", "box"), ("point", "both"), ("box", "logits"))
-SHARES = (0.2, 0.25, 0.25, 0.15, 0.15)
+SHARES = (0.2, 0.3, 0.2, 0.2, 0.1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,6 @@ class Recipe:
     window : px of SAM's canvas that a view shows
     small, whole : shares of the training, at its begin on windows of half that side, at its end on
         the whole canvas
-    scaffold : share of the training in which `sam_model.Scaffold` helps
     average : of the weights' running mean, which is what is kept
     onward : begin with the shipped weights
     """
@@ -70,9 +68,8 @@ class Recipe:
     warm: int = 100
     decay: float = 0.05
     window: int = 448
-    small: float = 0.6
-    whole: float = 0.015
-    scaffold: float = 0.8
+    small: float = 0.5
+    whole: float = 0.12
     average: float = 0.995
     onward: bool = False
 
@@ -154,10 +151,9 @@ class _Course:
             draw_view(pool, np.random.default_rng((recipe.seed, 2, i)), side, canvas)
             for i in range(32)
         ]
-        whiten(self.sam, torch.stack([_pixels(self.sam, view) for view in first]))
+        pass_colours(self.sam, torch.stack([_pixels(self.sam, view) for view in first]))
         if recipe.onward:
             self.sam.load_state_dict(shipped_state("sam"))
-        self.scaffold = Scaffold().to(device)
         self.mean = deepcopy(self.sam).eval()
         self.optimiser = self._optimiser()
         self.step, self.seconds = 0, 0.0
@@ -166,7 +162,7 @@ class _Course:
 
     def _optimiser(self) -> torch.optim.Optimizer:
         """Weight decay for matrices only, not for tables, codes, biases and norms."""
-        named = [*self.sam.named_parameters(), *self.scaffold.named_parameters()]
+        named = [*self.sam.named_parameters()]
         plain = [p.ndim < 2 or any(w in n for w in ("embed", "rel_pos", "token")) for n, p in named]
         groups = [
             {
@@ -199,8 +195,6 @@ class _Course:
         embeddings = encode(sam, pixels, [view.place for view in drawn])
         losses = []
         for view, embedding in zip(drawn, embeddings, strict=True):
-            if done < recipe.scaffold:
-                losses.append(self._alike(view, embedding, rng))
             pieces = Pieces(view)
             if len(pieces.usable):
                 losses += self._ask(pieces, embedding, rng, asked * recipe.prompts)
@@ -220,12 +214,6 @@ class _Course:
             for kept, fresh in zip(self.mean.parameters(), sam.parameters(), strict=True):
                 kept.lerp_(fresh, 1 - keep)
 
-    def _alike(self, view: View, embedding: Tensor, rng: np.random.Generator) -> Tensor:
-        parts = (torch.from_numpy(a).to(embedding.device) for a in draw_alike(view, rng, 256))
-        loss = self.scaffold(self.sam, embedding, *parts)
-        self._add("alike_loss", loss.detach())
-        return loss
-
     def _ask(self, pieces: Pieces, embedding: Tensor, rng, number: int) -> list[Tensor]:
         """Losses of two kinds of prompts about a view, and of clicks now and then."""
         losses = []
@@ -234,6 +222,7 @@ class _Course:
             given = answer(self.sam, embedding, pieces.view, prompts)
             losses.append(given.loss)
             self._add(kind, given.iou.mean())
+            self._add("unread", given.unread)
             if rng.random() < 0.15:
                 click = correct(prompts, given, pieces.view.place, rng)
                 given = answer(self.sam, embedding, pieces.view, click)
@@ -245,8 +234,8 @@ class _Course:
         self._tally.setdefault(kind, []).append(float(value))
 
     def report(self) -> None:
-        """A line of the curve every 50 steps: mean IoU of each kind of prompt, and the loss of the
-        scaffold."""
+        """A line of the curve every 50 steps: mean IoU of each kind of prompt, and how badly the
+        picture could be read (`sam_model.unreadable`)."""
         if self.step % 50:
             return
         self.shown = {kind: round(float(np.mean(v)), 3) for kind, v in sorted(self._tally.items())}
@@ -259,7 +248,6 @@ class _Course:
         return {
             "sam": self.sam,
             "mean": self.mean,
-            "scaffold": self.scaffold,
             "optimiser": self.optimiser,
         }
 

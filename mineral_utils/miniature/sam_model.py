@@ -21,6 +21,7 @@ from .sam_prompts import CELL, Prompts
 from .sam_scenes import View
 from .sam_start import prime
 
+READABLE = 1.0  # weight of `unreadable` in the loss
 COMMAND = "python -m mineral_utils.miniature sam"
 ARCHITECTURE = {
     "image_size": 896,
@@ -28,7 +29,7 @@ ARCHITECTURE = {
     "layers": 6,
     "heads": 4,
     "global_attn_indexes": [2, 5],
-    "prompt_dim": 96,
+    "prompt_dim": 160,
     "decoder_mlp_dim": 256,
 }
 
@@ -41,87 +42,18 @@ def new_model(seed: int = 20) -> Sam:
     for module in sam.modules():
         if hasattr(module, "reset_parameters"):
             module.reset_parameters()
-    encoder, prompts, decoder = sam.image_encoder, sam.prompt_encoder, sam.mask_decoder
     with torch.no_grad():
         for name, parameter in sam.named_parameters():
             if "rel_pos" in name:
                 parameter.zero_()
-        # `refine` gives masks of about 0.005; the norm behind this layer would pass gradients back
-        # two hundred times as large as all others
-        prompts.mask_downscaling[0].weight.mul_(200)
-        for name, module in decoder.named_modules():
+        for name, module in sam.mask_decoder.named_modules():
             if isinstance(module, nn.Linear | nn.ConvTranspose2d):
                 inputs = module.weight.shape[1 if isinstance(module, nn.Linear) else 0]
                 gain = 1.0 if "attn" in name else 2**0.5
                 module.weight.normal_(0, gain * inputs**-0.5)
                 module.bias.zero_()
     prime(sam)
-    with torch.no_grad():
-        # the picture carries the code of its places, as prompts carry that of theirs
-        code = prompts.get_dense_pe()[0].permute(1, 2, 0)
-        encoder.pos_embed.zero_()[..., : code.shape[-1]] = 0.5 * code
     return sam
-
-
-def whiten(sam: Sam, pixels: Tensor) -> None:
-    """Start the patch layer as the principal components of patches, the strong ones held back.
-
-    Random filters would see little but the mean colour, which holds nine tenths of the variance;
-    so borders and fine grain are visible from the first step.
-
-    pixels : normalised views, float32 [B, 3, S, S]
-    """
-    layer = sam.image_encoder.patch_embed.proj
-    patches = F.unfold(pixels, layer.kernel_size, stride=layer.stride).transpose(1, 2).flatten(0, 1)
-    mean = patches.mean(0)
-    values, vectors = torch.linalg.eigh((patches - mean).T.cov())
-    strong = values.argsort(descending=True)[: layer.out_channels]
-    values = values[strong, None]
-    # 0.02: the variance of a noise of 8 levels. Deviations follow the fourth root of the variance:
-    # at one for all, colour would drown among a hundred kinds of grain
-    scale = (values / values[20]).clamp(1e-3, 30) ** 0.25 / (values + 0.02).sqrt()
-    with torch.no_grad():
-        rows = vectors[:, strong].T * scale
-        layer.weight.copy_(rows.view_as(layer.weight))
-        layer.bias.copy_(-rows @ mean)
-
-
-class Scaffold(nn.Module):
-    """Teaches the encoder while boxes and points mean little yet; not part of the model.
-
-    Two tokens, or two cells of the features that the mask decoder will read, shall point the same
-    way where they look alike: tens of thousands of pairs a view that need no decoder call. Half of
-    the channels serve this; the others stay free for what looks alike and lies apart.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.scale = nn.Parameter(torch.tensor([5.0, 5.0]))
-        self.shift = nn.Parameter(torch.tensor([2.5, 2.5]))
-
-    def forward(
-        self, sam: Sam, embedding: Tensor, tokens: Tensor, cells: Tensor, looks: Tensor
-    ) -> Tensor:
-        """The loss of a view.
-
-        Parameters
-        ----------
-        embedding : float32 [C, s, s]
-        tokens : float32 [s * s, k], share of each look in each token, row by row
-        cells : int64 [n], some cells, numbered row by row
-        looks : float32 [n, k], share of each look in them
-        """
-        fine = sam.mask_decoder.output_upscaling(embedding[None])[0].flatten(1).T[cells]
-        coarse = embedding.flatten(1).T
-        return self._pairs(coarse, tokens, 0) + self._pairs(fine, looks, 1)
-
-    def _pairs(self, features: Tensor, shares: Tensor, which: int) -> Tensor:
-        unit = F.normalize(features[:, : features.shape[1] // 2], dim=-1)
-        logits = self.scale[which] * (unit @ unit.T) - self.shift[which]
-        alike = shares @ shares.T
-        other = 1 - alike
-        same = (F.softplus(-logits) * alike).sum() / alike.sum().clamp(min=1)
-        return same + (F.softplus(logits) * other).sum() / other.sum().clamp(min=1)
 
 
 # ---- forward, on a window of the canvas --------------------------------------------------------
@@ -175,19 +107,26 @@ def decode(
     points: tuple[Tensor, Tensor] | None,
     boxes: Tensor | None,
     masks: Tensor | None,
-) -> tuple[Tensor, Tensor]:
-    """All four masks of some prompts about one view, float32 [n, 4, cells, cells], and the IoU
-    that the decoder expects of each, [n, 4]; coordinates in px of the whole canvas."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """All four masks of some prompts about one view, float32 [n, 4, cells, cells], the IoU that
+    the decoder expects of each, [n, 4], and the upscaled picture that masks are read from, [n,
+    prompt_dim / 8, cells, cells]; coordinates in px of the whole canvas."""
+    decoder, fine = sam.mask_decoder, []
     side = embedding.shape[-1]
     sparse, dense = sam.prompt_encoder(points, boxes, masks)
     position = sam.prompt_encoder.get_dense_pe()
     row, column = place
-    return sam.mask_decoder.predict_masks(
-        image_embeddings=embedding[None],
-        image_pe=position[..., row : row + side, column : column + side],
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense[..., :side, :side],
-    )
+    hook = decoder.output_upscaling.register_forward_hook(lambda layer, _, out: fine.append(out))
+    try:
+        logits, expected = decoder.predict_masks(
+            image_embeddings=embedding[None],
+            image_pe=position[..., row : row + side, column : column + side],
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense[..., :side, :side],
+        )
+    finally:
+        hook.remove()
+    return logits, expected, fine[0]
 
 
 # ---- losses ------------------------------------------------------------------------------------
@@ -209,6 +148,47 @@ def mask_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return dice + near / count.clamp(min=1) + far / (room - count).clamp(min=1)
 
 
+def unreadable(fine: Tensor, truth: Tensor, sample: int = 192) -> Tensor:
+    """How badly the best linear reading of the upscaled picture tells a target from what lies
+    around it: the squared error of a ridge regression on the answer itself, 0 to 1.
+
+    A mask is one linear reading, which the decoder must guess from the prompt. This part of the
+    loss asks only that there *be* a good one; without it the first thousand steps, in which the
+    guesses are poor, teach the picture to forget its colours.
+
+    fine : float32 [n, c, cells, cells]
+    truth : float32 [n, cells, cells]
+    sample : cells taken for each target, all over the box around it and a little more
+    """
+    side, chosen = truth.shape[-1], []
+    # evenly spread, and the same at every call: a training that is stopped goes on as it would have
+    count = torch.arange(1, sample + 1, device=truth.device, dtype=torch.float64)
+    spread = [(count * step) % 1 for step in (0.7548776662466927, 0.5698402909980532)]
+    for mask in truth > 0.5:
+        ends = []
+        for axis in (1, 0):
+            at = mask.any(axis).nonzero().flatten()
+            low, high = (int(at[0]), int(at[-1])) if len(at) else (0, side - 1)
+            margin = 2 + (high - low) // 6
+            low, high = max(low - margin, 0), min(high + margin, side - 1)
+            ends.append(low + (spread[axis] * (high - low + 1)).long())
+        chosen.append(ends[0] * side + ends[1])
+    index = torch.stack(chosen)
+    seen = fine.flatten(2).gather(2, index[:, None].expand(-1, fine.shape[1], -1)).transpose(1, 2)
+    seen = torch.cat([seen, torch.ones_like(seen[..., :1])], -1)
+    wanted = truth.flatten(1).gather(1, index) * 2 - 1
+    inside = wanted > 0
+    weight = inside / inside.sum(1, keepdim=True).clamp(min=1)
+    weight = weight + ~inside / (~inside).sum(1, keepdim=True).clamp(min=1)
+    weight = weight / weight.sum(1, keepdim=True)
+    heavy = seen * weight[..., None]
+    square = heavy.transpose(1, 2) @ seen
+    square = square + 1e-2 * torch.eye(square.shape[-1], device=square.device)
+    reading = torch.linalg.solve(square, heavy.transpose(1, 2) @ wanted[..., None])
+    error = (seen @ reading)[..., 0] - wanted
+    return (weight * error**2).sum(1).mean()
+
+
 def true_iou(logits: Tensor, truth: Tensor) -> Tensor:
     """IoU of masks and truths [..., cells, cells], cut at 0 and one half: [...]."""
     said, real = logits > 0, truth > 0.5
@@ -220,11 +200,12 @@ def true_iou(logits: Tensor, truth: Tensor) -> Tensor:
 @dataclass(frozen=True)
 class Answer:
     """What one decoder call gave: loss (a scalar tensor), IoU of each prompt [n], the chosen
-    logits [n, cells, cells]."""
+    logits [n, cells, cells], and `unreadable` (a scalar tensor)."""
 
     loss: Tensor
     iou: Tensor
     logits: Tensor
+    unread: Tensor
 
 
 def answer(sam: Sam, embedding: Tensor, view: View, prompts: Prompts) -> Answer:
@@ -235,7 +216,7 @@ def answer(sam: Sam, embedding: Tensor, view: View, prompts: Prompts) -> Answer:
         return None if array is None else torch.from_numpy(array).to(device)
 
     points = None if prompts.points is None else (tensor(prompts.points), tensor(prompts.signs))
-    logits, expected = decode(
+    logits, expected, fine = decode(
         sam, embedding, view.place, points, tensor(prompts.boxes), tensor(prompts.masks)
     )
     truth = tensor(prompts.truth)
@@ -248,8 +229,9 @@ def answer(sam: Sam, embedding: Tensor, view: View, prompts: Prompts) -> Answer:
     row = torch.arange(len(best), device=device)
     # a little of the mean, or an answer that never wins would never learn
     loss = 0.95 * losses[row, best] + 0.05 * losses.mean(1)
-    loss = loss.mean() + F.mse_loss(expected, iou)
-    return Answer(loss, iou[row, best], logits.detach()[row, best])
+    unread = unreadable(fine, truth)
+    loss = loss.mean() + F.mse_loss(expected, iou) + READABLE * unread
+    return Answer(loss, iou[row, best], logits.detach()[row, best], unread.detach())
 
 
 def correct(prompts: Prompts, given: Answer, place: tuple[int, int], rng) -> Prompts:

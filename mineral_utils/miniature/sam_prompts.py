@@ -26,7 +26,8 @@ KINDS = ("point", "box", "both", "class", "logits")
 class Prompts:
     """Questions of one kind about one view, and their answers.
 
-    kind : ``"point"``; ``"box"``; ``"both"`` of these; ``"class"``: box, point and class map;
+    kind : ``"point"``; ``"box"``; ``"both"`` of these; ``"class"``: box, mostly a point,
+        and class map;
         ``"logits"``: box and logits of a coarse answer
     points : float32 [n, p, 2] (x, y) in px of SAM's whole canvas, or None
     signs : float32 [n, p], 1 inside, 0 outside, or None
@@ -46,7 +47,7 @@ class Prompts:
 class Pieces:
     """The pieces of a view: sizes, neighbours, and targets made of them."""
 
-    def __init__(self, view: View, smallest: int = 64):
+    def __init__(self, view: View, smallest: int = 400):
         self.view = view
         flat = view.segments.ravel() + 1
         self.area = np.bincount(flat, minlength=len(view.looks) + 1)[1:]
@@ -160,7 +161,7 @@ def inner_point(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def coarsen(
-    share: np.ndarray, rng: np.random.Generator, most: float = 4.5
+    share: np.ndarray, rng: np.random.Generator, most: float = 6.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """A coarse map of a mask: shifted to and fro, eroded or grown, its details lost.
 
@@ -174,6 +175,9 @@ def coarsen(
     (float32 [cells, cells] in [0, 1], bool [cells, cells] where it says yes)
     """
     side = len(share)
+    if rng.random() < 0.6:  # maps are often too small rather than too large
+        depth = ndimage.distance_transform_edt(share > 0.5)
+        share = np.where(depth > rng.uniform(0, min(3.0, max(depth.max() - 0.5, 0))), share, 0)
     reach = rng.uniform(0, most)
     knots = rng.uniform(-1, 1, (2, *(int(rng.integers(3, max(4, side // 6))),) * 2))
     shift = [_enlarge(k.astype(np.float32) * np.float32(reach), side) for k in knots]
@@ -265,6 +269,7 @@ def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: in
     view = pieces.view
     side, shift = len(view.segments), np.array(view.place[::-1], np.float32) * PATCH
     points, boxes, masks, truths = [], [], [], []
+    pointless = kind == "class" and rng.random() < 0.3  # box and map alone
     for _ in range(number):
         piece = pieces.draw(rng)
         fate = rng.random()
@@ -278,7 +283,10 @@ def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: in
             target = one_part(pieces.mask({piece}), rng)
         if kind == "class":
             mask, box, point, truth = class_prompt(pieces, target, piece, rng)
-            points.append(point + shift)
+            if pointless:
+                box = jitter_box(box_of(target), rng, side)
+            else:
+                points.append(point + shift)
             boxes.append(box + np.tile(shift, 2))
             masks.append(mask)
             truths.append(truth)
@@ -299,24 +307,3 @@ def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: in
         np.stack(masks)[:, None].astype(np.float32) if masks else None,
         np.stack(truths),
     )
-
-
-def draw_alike(
-    view: View, rng: np.random.Generator, number: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shares of the looks of a view in its tokens, and in some of its cells.
-
-    Dirt and looks of less than 1 % of the view are left out: they are unlike all others.
-
-    Returns
-    -------
-    (tokens float32 [t, k], cells int64 [n], looks float32 [n, k]); tokens and cells row by row
-    """
-    looks = np.where(view.segments < 0, -2, view.looks[view.segments])
-    known, area = np.unique(looks, return_counts=True)
-    known = known[(known != -1) & ((area > 0.01 * looks.size) | (area == area.max()))]
-    fine = np.stack([pool_cells(looks == look) for look in known], -1)
-    side, step = len(fine), PATCH // CELL
-    tokens = fine.reshape(side // step, step, side // step, step, -1).mean((1, 3))
-    cells = rng.integers(0, side * side, number)
-    return tokens.reshape(-1, len(known)), cells, fine.reshape(-1, len(known))[cells]

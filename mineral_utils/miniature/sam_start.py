@@ -24,7 +24,8 @@ from torch import nn
 FREQUENCIES = (0.25, 0.5, 0.75, 1.25, 2.0, 3.5, 6.0, 10.0)
 _COUNT = len(FREQUENCIES)
 _TYPES = ("outside", "inside", "first", "second")  # kinds of points, as in the prompt encoder
-_WORK = 16  # channels beside the codes that the circuit uses; the rest is the picture's
+_WORK = 24  # channels beside the codes that the circuit uses; the rest is the picture's
+MASK, CONSTANT = (12, 13, 14, 15), (16, 17)  # of these, what `sam_colour` uses
 _TYPE = 3.0  # length of a kind's code
 _EDGE = 3.0  # what a cell inside an edge carries in its channel
 
@@ -40,8 +41,8 @@ def prime(sam: Sam) -> None:
     layer = sam.prompt_encoder.pe_layer
     codes = layer.positional_encoding_gaussian_matrix
     half = codes.shape[1]
-    if half < 2 * _COUNT + _WORK + 8:
-        raise ValueError(f"a prompt dimension of {2 * half} is too narrow; take 96 or more")
+    if half < 2 * _COUNT + _WORK + 40:
+        raise ValueError(f"a prompt dimension of {2 * half} is too narrow; take 160 or more")
     with torch.no_grad():
         codes.zero_()
         codes[0, :_COUNT] = torch.tensor(FREQUENCIES)
@@ -50,7 +51,7 @@ def prime(sam: Sam) -> None:
         _tokens(sam.mask_decoder.transformer, half)
         first, second = sam.mask_decoder.transformer.layers
         _edges(first.cross_attn_image_to_token, half)
-        second.cross_attn_image_to_token.out_proj.weight.mul_(0.3)
+        second.cross_attn_image_to_token.out_proj.weight.mul_(0.02)
         _upscaling(sam.mask_decoder)
 
 
@@ -60,15 +61,25 @@ def _wave(axis: int, frequency: float, half: int) -> tuple[int, int]:
     return column, half + column
 
 
-def _work(number: int) -> int:
+def work(number: int) -> int:
     """A channel that carries neither code nor picture."""
     return 2 * _COUNT + number
+
+
+def code_channels(half: int) -> tuple[list[int], list[int]]:
+    """Channels of the sines and of the cosines of places."""
+    return [*range(2 * _COUNT)], [*range(half, half + 2 * _COUNT)]
+
+
+def picture_channels(half: int) -> list[int]:
+    """Channels that carry neither code nor circuit."""
+    return [*range(2 * _COUNT + _WORK, half), *range(half + 2 * _COUNT, 2 * half)]
 
 
 def _hear(linear: nn.Linear, row: int, channel: int, gain: float) -> None:
     """Read a channel of a token, less what its norm took from every channel: the mean, which the
     empty channels show."""
-    empty = slice(_work(len(_TYPES)), _work(_WORK))
+    empty = slice(work(len(_TYPES)), work(_WORK))
     linear.weight[row] = 0
     linear.weight[row, empty] = -gain / (empty.stop - empty.start)
     linear.weight[row, channel] = gain
@@ -78,7 +89,7 @@ def _prompts(sam: Sam, half: int) -> None:
     """Kinds of points in channels of their own; the picture stays out of codes and kinds."""
     prompts, decoder = sam.prompt_encoder, sam.mask_decoder
     for number, kind in enumerate(prompts.point_embeddings):
-        kind.weight.zero_()[0, _work(number)] = _TYPE
+        kind.weight.zero_()[0, work(number)] = _TYPE
         # a frequency of 0 has a cosine of 1: taken away, or norms would shift all codes by it
         kind.weight[0, half + 2 * _COUNT :] = -1
     prompts.not_a_point_embed.weight.zero_()
@@ -86,10 +97,7 @@ def _prompts(sam: Sam, half: int) -> None:
     for table in (decoder.iou_token, decoder.mask_tokens):
         table.weight.normal_()[:, taken] = 0
         table.weight[:, half:] = 0
-    prompts.no_mask_embed.weight.mul_(0.1)[:, taken] = 0
-    prompts.mask_downscaling[-1].weight[taken] = 0
-    prompts.mask_downscaling[-1].bias[taken] = 0
-    sam.image_encoder.neck[-1].weight[taken] = 0.02
+    prompts.no_mask_embed.weight.zero_()
 
 
 def _tokens(transformer: nn.Module, half: int) -> None:
@@ -176,25 +184,26 @@ def _listen(attention: nn.Module, head: int, at: int, kind: str, lift: float) ->
     attention.q_proj.bias[at] = width**0.5
     # kinds count twice (see `_around`)
     for number, name in enumerate(_TYPES):
-        attention.k_proj.weight[at, _work(number)] = (lift if name == kind else -12.0) / (2 * _TYPE)
-    attention.v_proj.weight[head * width, _work(_TYPES.index(kind))] = 1 / _TYPE
-    attention.out_proj.weight[_work(len(_TYPES) + head), head * width] = _EDGE
+        attention.k_proj.weight[at, work(number)] = (lift if name == kind else -12.0) / (2 * _TYPE)
+    attention.v_proj.weight[head * width, work(_TYPES.index(kind))] = 1 / _TYPE
+    attention.out_proj.weight[work(len(_TYPES) + head), head * width] = _EDGE
 
 
 def _upscaling(decoder: nn.Module) -> None:
     """One channel is constant and says that most cells are outside, one says inside the box, one
     near a click."""
     first, _, _, last, _ = decoder.output_upscaling
-    edges = [_work(len(_TYPES) + head) for head in range(4)]
+    edges = [work(len(_TYPES) + head) for head in range(4)]
     first.weight[:, :2] = 0
-    first.weight[edges, 0] = 2.0
-    first.bias[0] = -2.0 * 4.2 * _EDGE
-    first.weight[_work(len(_TYPES) + 4), 1] = 2.0
+    first.weight[edges, 0] = 1.2
+    first.bias[0] = -1.2 * 5.07 * _EDGE  # four edges give 5.4 of it, three 4.7 at most
+    first.weight[work(len(_TYPES) + 4), 1] = 2.0
     first.bias[1] = -0.5 * _EDGE
     last.weight[:, :3] = 0
-    last.weight[0, 1] = last.weight[1, 2] = 1.0
+    last.weight[0, 1], last.weight[1, 2] = 4.0, 1.0
     last.bias[0], last.bias[1:3] = 1, 0
     for head in decoder.output_hypernetworks_mlps:
         final = head.layers[-1]
-        final.weight *= 0.2
-        final.bias[0], final.bias[1:3] = -1.8, 1.5
+        final.weight *= 0.05
+        final.bias[0], final.bias[1], final.bias[2] = -1.8, 1.0, 1.5
+        final.bias[3], final.bias[4] = 1.5, -2.5
