@@ -19,6 +19,7 @@ from .sam_scenes import PATCH, View
 CELL = 4  # px of SAM's input to a cell
 EIGHT = np.ones((3, 3), dtype=bool)
 COEFFICIENT = 0.005  # of the mask prompt, as in mineral_utils.profiles.Preset
+NETS = 0.6  # how often the one that fills less of its box is taken of two targets
 KINDS = ("point", "box", "both", "class", "logits")
 
 
@@ -47,7 +48,7 @@ class Prompts:
 class Pieces:
     """The pieces of a view: sizes, neighbours, and targets made of them."""
 
-    def __init__(self, view: View, smallest: int = 400):
+    def __init__(self, view: View, smallest: int = 160):
         self.view = view
         flat = view.segments.ravel() + 1
         self.area = np.bincount(flat, minlength=len(view.looks) + 1)[1:]
@@ -264,6 +265,28 @@ def class_prompt(
     return mask, box, point.astype(np.float32), truth.astype(np.float32)
 
 
+def fill_of(mask: np.ndarray) -> float:
+    """Share of its bounding box that a mask fills."""
+    x1, y1, x2, y2 = box_of(mask)
+    return float(mask.sum() / ((x2 - x1 + 1) * (y2 - y1 + 1)))
+
+
+def draw_target(pieces: Pieces, rng: np.random.Generator, kind: str) -> tuple[int, np.ndarray]:
+    """What one question means: a piece, mostly with all of its look that hangs together with it,
+    now and then with its neighbours. Its number and bool [S, S]."""
+    view = pieces.view
+    piece, fate = pieces.draw(rng), rng.random()
+    chosen = {piece}
+    if fate > 0.3:
+        chosen = pieces.together(piece)
+    if fate > (0.96 if kind in ("point", "box", "both") else 0.88):
+        chosen = pieces.some(piece, rng)
+    target = one_part(pieces.mask(chosen), rng)
+    if target.sum() > 0.85 * view.valid[0] * view.valid[1]:
+        target = one_part(pieces.mask({piece}), rng)
+    return piece, target
+
+
 def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: int) -> Prompts:
     """Questions of one kind about the pieces of a view, at least one of which must be usable."""
     view = pieces.view
@@ -271,16 +294,11 @@ def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: in
     points, boxes, masks, truths = [], [], [], []
     pointless = kind == "class" and rng.random() < 0.3  # box and map alone
     for _ in range(number):
-        piece = pieces.draw(rng)
-        fate = rng.random()
-        chosen = {piece}
-        if fate > 0.35:
-            chosen = pieces.together(piece)
-        if fate > (0.95 if kind in ("point", "box", "both") else 0.85):
-            chosen = pieces.some(piece, rng)
-        target = one_part(pieces.mask(chosen), rng)
-        if target.sum() > 0.85 * view.valid[0] * view.valid[1]:
-            target = one_part(pieces.mask({piece}), rng)
+        piece, target = draw_target(pieces, rng, kind)
+        if rng.random() < NETS:
+            other, rival = draw_target(pieces, rng, kind)
+            if fill_of(rival) < fill_of(target):
+                piece, target = other, rival
         if kind == "class":
             mask, box, point, truth = class_prompt(pieces, target, piece, rng)
             if pointless:

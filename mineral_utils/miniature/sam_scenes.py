@@ -139,11 +139,11 @@ def find_looks(image: np.ndarray, segments: np.ndarray, things: Sequence[Thing])
 def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> View:
     """A view of `side` px somewhere on a canvas of `canvas` px.
 
-    A window takes 1 to 2.4 px of the canvas for a pixel of the scene. The whole canvas
-    (``side == canvas``) shows a whole scene enlarged, or four at their own size, mostly in 4:3
-    with the rest padded, as photos do.
+    A window takes 0.5 to 2.4 px of the canvas for a pixel of the scene, as far as the scene is
+    large enough. The whole canvas (``side == canvas``) shows a whole scene enlarged, or four at
+    their own size, mostly in 4:3 with the rest padded, as photos do.
     """
-    if side == canvas and rng.random() < 0.4:
+    if side == canvas and rng.random() < 0.5:
         image, segments, looks = _four(pool, rng)
     else:
         index = int(rng.integers(len(pool)))
@@ -155,7 +155,8 @@ def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> V
             valid = (round(side * 0.75), side) if rng.random() < 0.7 else (side, round(side * 0.75))
         cut = tuple(round(v / side * len(image)) for v in valid)
     else:
-        scale = np.exp(rng.uniform(np.log(1.0), np.log(2.4)))
+        least = max(0.5, side / len(image))
+        scale = np.exp(rng.uniform(np.log(least), np.log(2.4)))
         cut = (min(round(side / scale), len(image)),) * 2
     top, left = _eventful(segments, cut, rng)
     image = image[top : top + cut[0], left : left + cut[1]]
@@ -164,6 +165,8 @@ def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> V
     image, segments = np.rot90(image, turn), np.rot90(segments, turn)
     if mirror:
         image, segments = image[:, ::-1], segments[:, ::-1]
+    if rng.random() < 0.45:
+        image, segments, looks = _net(image, segments, looks, pool, rng)
     image, segments, looks = _dirt(image, segments, looks, rng)
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture = picture.resize(valid[::-1], Image.Resampling.BILINEAR)
@@ -200,6 +203,38 @@ def _four(pool: Pool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray,
     looks = [np.where(look < 0, -1, look + MOST * n) for n, look in enumerate(looks)]
     image = np.vstack([np.hstack(images[:2]), np.hstack(images[2:])])
     return image, np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])]), np.concatenate(looks)
+
+
+def _net(
+    image: np.ndarray, segments: np.ndarray, looks: np.ndarray, pool: Pool, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A net, veins or islands of one look over the picture. Things that fill little of their box
+    are rare in scenes of shapes, and a model that has seen few of them fills the box."""
+    height, width = segments.shape
+    field, weight = np.zeros((height, width), np.float32), 1.0
+    knots = int(rng.integers(3, 12))
+    for _ in range(int(rng.integers(1, 4))):
+        rough = rng.standard_normal((knots, max(2, round(knots * width / height))))
+        rough = Image.fromarray(rough.astype(np.float32))
+        field += weight * np.asarray(rough.resize((width, height), Image.Resampling.BICUBIC))
+        knots, weight = knots * 2, weight * rng.uniform(0.2, 0.6)
+    if rng.random() < 0.7:
+        field = -np.abs(field)
+    inside = field > np.quantile(field, 1 - rng.uniform(0.06, 0.35))
+    if rng.random() < 0.3:  # under some of what lies there, not over all of it
+        inside &= ~np.isin(segments, rng.choice(len(looks), max(1, len(looks) // 3)))
+    other = pool.images[int(rng.integers(len(pool)))].astype(np.float32)
+    other = other[: height // 2 + 1, : width // 2 + 1]
+    other = np.tile(other, (height // len(other) + 1, width // other.shape[1] + 1, 1))
+    other = (other[:height, :width] - other.mean((0, 1))) * rng.choice([0, 0, 0.1, 0.3])
+    if rng.random() < 0.5:  # of any colour, or not far from what lies under it
+        shade = rng.uniform(0, 255, 3)
+    else:
+        shade = image[inside].mean(0) + rng.normal(0, 25, 3) if inside.any() else 0.0
+    image, segments = image.copy(), segments.copy()
+    image[inside] = np.clip(shade + other[inside], 0, 255).astype(np.uint8)
+    segments[inside] = len(looks)
+    return image, segments, np.append(looks, looks.max() + 1).astype(looks.dtype)
 
 
 def _dirt(
