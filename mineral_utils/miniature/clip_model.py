@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..encoders.clip import project_values
-from ..encoders.vit import CLIP_STATISTICS, normalise, patchify, position_table
+from ..encoders.clip import class_feature, project_values, run_blocks
 from .clip_start import prime
 
 ARCHITECTURE = {
@@ -61,26 +60,15 @@ def look(
     (image features [B, embed_dim], dense features [B, patches, width]); `embed` makes the latter,
     or averages of them, into vectors of the former kind
     """
-    tower = model.visual
-    patch = tower.conv1.kernel_size[0]
-    grid = (pixels.shape[-2] // patch, pixels.shape[-1] // patch)
-    tokens = patchify(tower.conv1, normalise(pixels, CLIP_STATISTICS))
-    tokens = torch.cat([tower.class_embedding.expand(len(tokens), 1, -1), tokens], 1)
-    positions = tower.positional_embedding
-    if corner is None:
-        positions = position_table(positions, grid)
-    else:
-        positions = _piece(positions, corner, grid)
-    tokens = tower.ln_pre(tokens + positions)
-    *blocks, last = tower.transformer.resblocks
-    for block in blocks:
-        tokens = tokens + _attend(block.attn, block.ln_1(tokens))
-        tokens = tokens + block.mlp(block.ln_2(tokens))
-    normed = last.ln_1(tokens)
-    dense = last.attn.out_proj(project_values(last.attn, normed[:, 1:]))
-    whole = tokens[:, :1] + _attend(last.attn, normed, queries=1)  # only the class token goes on
-    whole = whole + last.mlp(last.ln_2(whole))
-    return embed(model, whole[:, 0]), dense
+    tower, positions = model.visual, None
+    if corner is not None:
+        patch = tower.conv1.kernel_size[0]
+        grid = (pixels.shape[-2] // patch, pixels.shape[-1] // patch)
+        positions = _piece(tower.positional_embedding, corner, grid)
+    tokens = run_blocks(tower, pixels, positions)
+    last = tower.transformer.resblocks[-1]
+    dense = last.attn.out_proj(project_values(last.attn, last.ln_1(tokens[:, 1:])))
+    return class_feature(tower, tokens), dense
 
 
 def _piece(table: Tensor, corner: tuple[int, int], grid: tuple[int, int]) -> Tensor:
@@ -93,14 +81,6 @@ def _piece(table: Tensor, corner: tuple[int, int], grid: tuple[int, int]) -> Ten
 def embed(model: nn.Module, features: Tensor) -> Tensor:
     """Final LayerNorm and projection: [..., width] to [..., embed_dim]."""
     return model.visual.ln_post(features) @ model.visual.proj
-
-
-def _attend(attention: nn.Module, tokens: Tensor, queries: int | None = None) -> Tensor:
-    batch, n, width = tokens.shape
-    qkv = F.linear(tokens, attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = qkv.view(batch, n, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    attended = F.scaled_dot_product_attention(q[:, :, :queries], k, v)
-    return attention.out_proj(attended.transpose(1, 2).reshape(batch, -1, width))
 
 
 def read(model: nn.Module, tokens: Tensor) -> Tensor:
