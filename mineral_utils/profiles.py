@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-_FOLDER = Path(__file__).parent / "profiles"
+FOLDER = Path(__file__).parent / "profiles"
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Preset:
 
     def replace(self, **changes: Any) -> Preset:
         """A copy with some parameters changed; a wrong name is answered with the nearest ones."""
-        _check_keys(changes, Preset, f"preset {self.name!r}")
+        check_keys(changes, Preset, f"preset {self.name!r}")
         return dataclasses.replace(self, **changes)
 
 
@@ -105,11 +105,14 @@ class ModelSpec:
         ``vit_b``) or, for small models, a mapping of sizes
     weights : a name in the registry, a path, or None for random weights
     seed : of the random weights
+    adapter : of CLIP only: a file of `mineral_utils.clip_lora.save_adapter`, or a shipped one
+        (``miniature:ore``), laid over the weights
     """
 
     architecture: str | dict
     weights: str | None = None
     seed: int = 0
+    adapter: str | None = None
 
 
 @dataclass(frozen=True)
@@ -154,9 +157,10 @@ def load_profile(profile: str | Path | Profile = "demo") -> Profile:
         return profile
     path = Path(profile)
     if path.suffix not in (".yaml", ".yml"):
-        path = _FOLDER / f"{profile}.yaml"
+        path = FOLDER / f"{profile}.yaml"
     if not path.is_file():
-        names = sorted(p.stem for p in _FOLDER.glob("*.yaml") if p.stem != "presets")
+        others = ("presets", "recipes")
+        names = sorted(p.stem for p in FOLDER.glob("*.yaml") if p.stem not in others)
         raise ValueError(
             f"no profile {str(profile)!r}; shipped are {', '.join(names)}, "
             "your own is given as the path of a .yaml file"
@@ -170,7 +174,7 @@ def load_profile(profile: str | Path | Profile = "demo") -> Profile:
     if not isinstance(row, dict):
         raise ValueError(f"{where} holds no table of keys; see mineral_utils/profiles/demo.yaml")
     row.setdefault("name", path.stem)
-    _check_keys(row, Profile, where)
+    check_keys(row, Profile, where)
     missing = [key for key in ("clip", "dino", "sam") if key not in row]
     if missing:
         raise ValueError(f"{where} names no {' and no '.join(missing)}; all three are needed")
@@ -180,7 +184,7 @@ def load_profile(profile: str | Path | Profile = "demo") -> Profile:
                 f"{where}, {key}: {row[key]!r} names no architecture; "
                 "write {architecture: …, weights: …}"
             )
-        _check_keys(row[key], ModelSpec, f"{where}, {key}")
+        check_keys(row[key], ModelSpec, f"{where}, {key}")
         row[key] = ModelSpec(**row[key])
     if "preset" in row:
         row["preset"] = _own_preset(row["preset"], where)
@@ -202,11 +206,11 @@ def _own_preset(chosen: str | dict, where: str) -> Preset:
 
 @cache
 def _presets() -> dict[str, Preset]:
-    rows = yaml.safe_load((_FOLDER / "presets.yaml").read_text(encoding="utf-8"))
+    rows = yaml.safe_load((FOLDER / "presets.yaml").read_text(encoding="utf-8"))
     return {name: Preset(name=name).replace(**changes) for name, changes in rows.items()}
 
 
-def _check_keys(row: dict, kind: type, where: str) -> None:
+def check_keys(row: dict, kind: type, where: str) -> None:
     known = [f.name for f in dataclasses.fields(kind)]
     for key in row:
         if key not in known:

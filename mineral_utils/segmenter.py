@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ def load_model(
     device: str = "auto",
     preset: str | Preset | None = None,
     precision: str = "auto",
+    adapter: str | Path | None = None,
 ) -> Segmenter:
     """Build a profile's three models on a device.
 
@@ -50,6 +51,8 @@ def load_model(
     preset : how photos are looked at; the profile's own by default
     precision : ``"float32"``; ``"float16"`` or ``"bfloat16"`` (autocast, CUDA only); ``"auto"``
         is float16 on CUDA and float32 elsewhere
+    adapter : a tuned CLIP: the file that `mineral_utils.training.tune` wrote; the profile's own,
+        if it names one, by default. Names are then asked with the prompts that it was taught with
 
     Raises
     ------
@@ -59,6 +62,9 @@ def load_model(
         A checkpoint is absent and cannot be fetched, or does not fit.
     """
     profile = load_profile(profile)
+    if adapter is not None:
+        # what the profile warns of is that its CLIP has not been tuned
+        profile = replace(profile, clip=replace(profile.clip, adapter=str(adapter)), warning="")
     where = pick_device(device)
     if precision == "auto":
         precision = "float16" if where.type == "cuda" else "float32"
@@ -179,7 +185,7 @@ class Scene:
         *,
         refine: bool = False,
         open_vocabulary: bool = False,
-        templates: str | Sequence[str] = "imagenet80",
+        templates: str | Sequence[str] | None = None,
         progress: bool = True,
         **changes,
     ) -> Segmentation:
@@ -191,7 +197,8 @@ class Scene:
             its word or words (synonyms)
         refine : sharpen the borders with SAM's decoder
         open_vocabulary : take unknown names as free text instead of refusing them
-        templates : prompt templates, see `mineral_utils.encoders.TEMPLATES`
+        templates : prompt templates, see `mineral_utils.encoders.TEMPLATES`; those of the model by
+            default
         **changes : parameters of the preset for this call, e.g. ``prob_thd=0.3``
 
         Returns
@@ -233,7 +240,7 @@ class Scene:
         )
 
     def similarity(
-        self, name: str, *, open_vocabulary: bool = False, templates="imagenet80"
+        self, name: str, *, open_vocabulary: bool = False, templates=None
     ) -> np.ndarray:
         """Cosine of every cell with one mineral, float32 [rows, columns] in [-1, 1]."""
         result = self.segment([name], open_vocabulary=open_vocabulary, templates=templates)

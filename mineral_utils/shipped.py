@@ -14,7 +14,7 @@ from .checkpoint import WeightError
 from .run import file_sha256
 
 FOLDER = Path(__file__).parent / "miniature" / "weights"
-KINDS = ("clip", "dino", "sam")
+KINDS = ("clip", "dino", "sam", "ore")
 PREFIX = "miniature:"
 
 

@@ -289,13 +289,13 @@ MAY_IMPORT = {
     "lumenstone": ("minerals", "photos"),
     "collect": ("photos", "captions", "sections"),
     "dataset": ("minerals", "captions", "photos", "run"),
-    "encoders": ("weights", "profiles"),
+    "encoders": ("weights", "profiles", "clip_lora"),
     "miniature": ("run", "weights", "encoders", "profiles", "trident"),
     "trident": ("encoders",),
     "refine": ("encoders",),
     "segmenter": ("trident", "refine", "minerals", "profiles", "photos", "run"),
-    "clip_lora": ("encoders",),
-    "training": ("clip_lora", "trident", "photos", "run"),
+    "clip_lora": ("weights", "run"),
+    "training": ("clip_lora", "trident", "photos", "run", "dataset", "sections", "lumenstone"),
     "metrics": ("minerals",),
     "show": ("minerals", "run"),
     "demo": (),
@@ -307,7 +307,7 @@ MAY_IMPORT |= {"example": ("photos", "sections")}
 
 # a room that outgrew one module: module -> its room
 ROOM = {"checkpoint": "weights", "download": "weights", "mineral_file": "minerals"}
-ROOM |= {"shipped": "weights"}
+ROOM |= {"shipped": "weights", "recipes": "profiles"}
 ROOM |= {"dense": "segmenter", "segmentation": "segmenter"}
 MAY_IMPORT |= {"scoring": ("segmenter", "metrics", "sections")}
 

@@ -216,7 +216,7 @@ def small():
 def test_the_whole_canvas_goes_through_as_in_the_stock_encoder(small):
     pixels = torch.randn(1, 3, 448, 448, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        stock, ours = small.image_encoder(pixels), model.encode(small, pixels, [(0, 0)])
+        stock, ours = small.image_encoder(pixels), model.encode(small, pixels, [(0, 0)])[0]
     torch.testing.assert_close(ours, stock, atol=2e-5, rtol=1e-4)
 
 
@@ -228,7 +228,7 @@ def test_relative_places_of_a_window_are_those_of_the_canvas():
 def test_a_window_of_the_canvas_asks_with_its_own_positions(small):
     pixels = torch.zeros(2, 3, 224, 224)
     with torch.no_grad():
-        here, there = model.encode(small, pixels, [(0, 0), (14, 14)])
+        here, there = model.encode(small, pixels, [(0, 0), (14, 14)])[0]
         assert not torch.allclose(here, there), "positions of the canvas, not of the window"
         points = (torch.tensor([[[300.0, 300.0]]]), torch.ones(1, 1))
         logits, expected, fine = model.decode(small, there, (14, 14), points, None, None)
@@ -252,7 +252,7 @@ def test_before_any_training_cells_know_their_colour(pool):
     shares = []
     with torch.no_grad():
         for number, view in enumerate(views[:6]):
-            embedding = model.encode(sam, pixels[number : number + 1], [view.place])[0]
+            embedding = model.encode(sam, pixels[number : number + 1], [view.place])[0][0]
             box = torch.tensor([[30.0, 40.0, 150.0, 170.0]])
             box = box + 16 * torch.tensor([*view.place[::-1]] * 2)
             _, _, fine = model.decode(sam, embedding, view.place, None, box, None)
@@ -267,7 +267,7 @@ def test_a_coarse_mask_goes_through_before_any_training():
     coarse[..., 16:40, 20:44] = 0.9 * prompts.COEFFICIENT
     box = torch.tensor([[60.0, 40.0, 190.0, 180.0]])
     with torch.no_grad():
-        embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(0, 0)])[0]
+        embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(0, 0)])[0][0]
         logits, _, _ = model.decode(sam, embedding, (0, 0), None, box, coarse)
     assert measure.iou(logits[0, 0].numpy() > 0, coarse[0, 0].numpy() > 0) > 0.7
 
@@ -470,7 +470,7 @@ def _first_answer(points=None, boxes=None) -> tuple[np.ndarray, np.ndarray]:
     sam, heard = _started(), []
     listening = sam.mask_decoder.transformer.layers[0].cross_attn_image_to_token
     listening.register_forward_hook(lambda module, given, out: heard.append(out[0]))
-    embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(20, 20)])[0]
+    embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(20, 20)])[0][0]
     logits, _, _ = model.decode(sam, embedding, (20, 20), points, boxes, None)
     wide = sam_start.work(len(sam_start._TYPES) + 5)
     return logits[0, 0].numpy(), heard[0][:, wide].view(14, 14).numpy()

@@ -41,6 +41,8 @@ class ClipText:
         Texts to int64 [n, 77].
     remember : bool
         Keep embeddings in the cache folder, under the hash of the tower's weights.
+    prompts : str or list of str
+        Templates that names are put into where nothing else is said.
     """
 
     def __init__(
@@ -49,7 +51,9 @@ class ClipText:
         tokenizer,
         device: torch.device = CPU,
         remember: bool = True,
+        prompts: str | Sequence[str] = "imagenet80",
     ):
+        self.prompts = find_templates(prompts)
         parts = ("token_embedding", "transformer", "ln_final", "text_projection")
         if not all(hasattr(clip, part) for part in parts):
             raise ValueError(
@@ -85,13 +89,16 @@ class ClipText:
             self._hash = digest.hexdigest()
         return self._hash
 
-    def embed(self, words: Sequence[str], templates: str | Sequence[str] = "imagenet80") -> Tensor:
+    def embed(
+        self, words: Sequence[str], templates: str | Sequence[str] | None = None
+    ) -> Tensor:
         """Unit vectors of words.
 
         Parameters
         ----------
         words : texts to put into the templates
-        templates : a name in `TEMPLATES`, or format strings with one ``{}``
+        templates : a name in `TEMPLATES`, or format strings with one ``{}``; the tower's own
+            `prompts` by default
 
         Returns
         -------
@@ -102,7 +109,7 @@ class ClipText:
         ValueError
             Unknown template set, or a template without ``{}``.
         """
-        forms = _templates(templates)
+        forms = self.prompts if templates is None else find_templates(templates)
         missing = [word for word in dict.fromkeys(words) if not self._recall(word, forms)]
         for start in range(0, len(missing), 16):  # 16 names make up to 1280 prompts at a time
             some = missing[start : start + 16]
@@ -169,7 +176,30 @@ class ClipText:
         return last @ self.projection if self.projection is not None else last
 
 
-def _templates(templates: str | Sequence[str]) -> tuple[str, ...]:
+def text_features(clip: nn.Module, tokens: Tensor, short: int = 16) -> Tensor:
+    """Text features with gradients, as open_clip's ``encode_text`` gives them, not normalised.
+
+    Nothing after the end of text matters under the causal mask, so tokens are cut behind the
+    longest text, and texts of up to `short` tokens run by themselves.
+
+    tokens : int64 [n, 77]; to float32 [n, embed_dim]
+    """
+    ends = tokens.argmax(-1)  # end-of-text has the highest number
+    groups = [part.nonzero()[:, 0] for part in (ends < short, ends >= short) if part.any()]
+    found = []
+    for rows in groups:
+        end, some = ends[rows], tokens[rows]
+        length = int(end.max()) + 1
+        x = clip.token_embedding(some[:, :length]) + clip.positional_embedding[:length]
+        mask = torch.full((length, length), float("-inf"), device=x.device).triu_(1)
+        x = clip.ln_final(clip.transformer(x, attn_mask=mask))[torch.arange(len(x)), end]
+        projection = clip.text_projection
+        found.append(projection(x) if isinstance(projection, nn.Module) else x @ projection)
+    return torch.cat(found)[torch.cat(groups).argsort()]
+
+
+def find_templates(templates: str | Sequence[str]) -> tuple[str, ...]:
+    """Templates by the name of their set, or those given, each checked for its ``{}``."""
     if isinstance(templates, str):
         if templates not in TEMPLATES:
             raise ValueError(

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..encoders.clip import class_feature, project_values, run_blocks
+from ..encoders.text import text_features
 from .clip_start import prime
 
 ARCHITECTURE = {
@@ -83,25 +84,8 @@ def embed(model: nn.Module, features: Tensor) -> Tensor:
     return model.visual.ln_post(features) @ model.visual.proj
 
 
-def read(model: nn.Module, tokens: Tensor) -> Tensor:
-    """Text features, int64 [n, length] to [n, embed_dim], equal to open_clip's ``encode_text``.
-
-    Nothing after the end of text matters under the causal mask, so tokens may be cut behind the
-    longest text.
-    """
-    length = int(tokens.argmax(-1).max()) + 1
-    tokens = tokens[:, :length]
-    x = model.token_embedding(tokens) + model.positional_embedding[:length]
-    mask = torch.full((length, length), float("-inf"), device=x.device).triu_(1)
-    x = model.ln_final(model.transformer(x, attn_mask=mask))
-    return x[torch.arange(len(x)), tokens.argmax(-1)] @ model.text_projection
-
-
 def read_texts(model: nn.Module, tokenize, texts: Sequence[str], short: int = 12) -> Tensor:
     """Unit vectors of texts, [n, embed_dim]; texts of up to `short` tokens run by themselves,
     not as long as the longest."""
     tokens = tokenize(list(texts)).to(model.text_projection.device)
-    long = tokens.argmax(-1) >= short
-    order = torch.cat([(~long).nonzero()[:, 0], long.nonzero()[:, 0]])
-    parts = [read(model, tokens[chosen]) for chosen in (~long, long) if chosen.any()]
-    return F.normalize(torch.cat(parts), dim=-1)[order.argsort()]
+    return F.normalize(text_features(model, tokens, short), dim=-1)

@@ -28,10 +28,13 @@ from ..run import pick_device, replacing, set_seed
 from .course import read_options, trim_curve
 from .sam_colour import pass_colours
 from .sam_model import (
+    HEARD,
     answer,
     correct,
     encode,
+    mishearing,
     new_model,
+    token_looks,
 )
 from .sam_prompts import Pieces, draw_prompts
 from .sam_scenes import Pool, View, draw_pool, draw_view
@@ -192,9 +195,15 @@ class _Course:
         self.optimiser.zero_grad(set_to_none=True)
         drawn = [draw_view(self.pool, rng, side, canvas) for _ in range(views)]
         pixels = torch.stack([_pixels(sam, view) for view in drawn])
-        embeddings = encode(sam, pixels, [view.place for view in drawn])
+        embeddings, (attention, values) = encode(sam, pixels, [view.place for view in drawn])
         losses = []
-        for view, embedding in zip(drawn, embeddings, strict=True):
+        for number, (view, embedding) in enumerate(zip(drawn, embeddings, strict=True)):
+            looks = token_looks(view).to(sam.device)
+            if (looks >= 0).any():
+                loss, share = mishearing(attention[number], values[number], looks)
+                losses.append(HEARD * loss)
+                if share.isfinite():
+                    self._add("heard", share)
             pieces = Pieces(view)
             if len(pieces.usable):
                 losses += self._ask(pieces, embedding, rng, asked * recipe.prompts)

@@ -120,7 +120,7 @@ def _centre(sam: Sam, pixels: Tensor) -> None:
 
     norm = sam.image_encoder.neck[-1]
     seen = picture_channels(len(norm.bias) // 2)
-    views = encode(sam, pixels[:16], [(0, 0)] * len(pixels[:16]))
+    views, _ = encode(sam, pixels[:16], [(0, 0)] * len(pixels[:16]))
     norm.bias[seen] -= views.mean((0, 2, 3))[seen]
 
 
@@ -203,7 +203,7 @@ def _slopes(sam: Sam, pixels: Tensor) -> None:
 
     layers = sam.mask_decoder.output_upscaling
     count = len(_KNOTS)
-    views = encode(sam, pixels[:16], [(0, 0)] * len(pixels[:16]))
+    views, _ = encode(sam, pixels[:16], [(0, 0)] * len(pixels[:16]))
     tokens = F.layer_norm(views.permute(0, 2, 3, 1), views.shape[1:2]).permute(0, 3, 1, 2)
     half = layers[2](layers[1](layers[0](tokens)))
     colour = layers[3](half)[:, 5 : 5 + AXES * count : count]

@@ -22,6 +22,8 @@ from .sam_scenes import View
 from .sam_start import prime
 
 READABLE = 1.0  # weight of `unreadable` in the loss
+HEARD = 0.3  # weight of `mishearing`
+SPREAD = 0.2  # in it, weight of attention that is spread over the own look
 COMMAND = "python -m mineral_utils.miniature sam"
 ARCHITECTURE = {
     "image_size": 896,
@@ -57,22 +59,38 @@ def new_model(seed: int = 20) -> Sam:
 
 
 # ---- forward, on a window of the canvas --------------------------------------------------------
-def encode(sam: Sam, pixels: Tensor, places: Sequence[tuple[int, int]]) -> Tensor:
-    """Embeddings of views: normalised pixels float32 [B, 3, S, S], first token (row, column) of
-    each view on the canvas; float32 [B, prompt_dim, S / 16, S / 16]. The stock encoder takes the
-    whole canvas only, and would stretch its tables of relative positions over a smaller one."""
+def encode(
+    sam: Sam, pixels: Tensor, places: Sequence[tuple[int, int]]
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Embeddings of views. The stock encoder takes the whole canvas only, and would stretch its
+    tables of relative positions over a smaller one.
+
+    Parameters
+    ----------
+    pixels : float32 [B, 3, S, S], normalised
+    places : first token (row, column) of each view on the canvas
+
+    Returns
+    -------
+    (float32 [B, prompt_dim, S / 16, S / 16], (attention [B, heads, n, n], values [B, heads, n, d])
+    of the last block, which is where Trident reads its correlation)
+    """
     encoder = sam.image_encoder
     tokens = encoder.patch_embed(pixels)
     side = tokens.shape[1]
     tables = [encoder.pos_embed[0, r : r + side, c : c + side] for r, c in places]
     tokens = tokens + torch.stack(tables)
+    heard = None
     for block in encoder.blocks:
-        tokens = block(tokens) if block.window_size else _look_around(block, tokens)
-    return encoder.neck(tokens.permute(0, 3, 1, 2))
+        if block.window_size:
+            tokens = block(tokens)
+        else:
+            tokens, heard = _look_around(block, tokens)
+    return encoder.neck(tokens.permute(0, 3, 1, 2)), heard
 
 
-def _look_around(block, tokens: Tensor) -> Tensor:
-    """A block with attention over all tokens [B, H, W, D]."""
+def _look_around(block, tokens: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """A block with attention over all tokens [B, H, W, D]; its attention and values too."""
     attention, (batch, height, width, dim) = block.attn, tokens.shape
     count, heads = height * width, attention.num_heads
     parts = attention.qkv(block.norm1(tokens)).view(batch, count, 3, heads, dim // heads)
@@ -88,10 +106,10 @@ def _look_around(block, tokens: Tensor) -> Tensor:
         key.flatten(0, 1).transpose(1, 2),
         alpha=query.shape[-1] ** -0.5,
     )
-    out = scores.softmax(-1) @ value.flatten(0, 1)
-    out = out.view(batch, heads, count, -1).transpose(1, 2).reshape(tokens.shape)
+    weights = scores.softmax(-1).unflatten(0, (batch, heads))
+    out = (weights @ value).transpose(1, 2).reshape(tokens.shape)
     tokens = tokens + attention.proj(out)
-    return tokens + block.mlp(block.norm2(tokens))
+    return tokens + block.mlp(block.norm2(tokens)), (weights, value)
 
 
 def _steps(table: Tensor, side: int) -> Tensor:
@@ -187,6 +205,55 @@ def unreadable(fine: Tensor, truth: Tensor, sample: int = 192) -> Tensor:
     reading = torch.linalg.solve(square, heavy.transpose(1, 2) @ wanted[..., None])
     error = (seen @ reading)[..., 0] - wanted
     return (weight * error**2).sum(1).mean()
+
+
+def mishearing(attention: Tensor, values: Tensor, looks: Tensor) -> tuple[Tensor, Tensor]:
+    """How much tokens listen to what looks otherwise, through Trident's correlation.
+
+    Prompts teach a few pieces of a view; this teaches every token of it. Correlation: attention
+    where the values' cosine is above 1.2 times its row's mean (arXiv 2411.09219, section 3.3).
+
+    Parameters
+    ----------
+    attention, values : [heads, n, n], [heads, n, d] of the last block, one view
+    looks : int64 [n], equal where two tokens show the same look, -1 where a token shows none
+
+    Returns
+    -------
+    (loss, share heard of the own look), scalars. The loss is the mean over tokens of three terms:
+    -log of that share; the cross-entropy of attention with an even spread over the own look, or a
+    token would do best to hear itself alone; and -log of the own look's part of a softmax over ten
+    times the cosine, so that the threshold too tells looks apart. A token itself counts nowhere.
+    """
+    alone = torch.eye(len(looks), dtype=torch.bool, device=looks.device)
+    same = (looks[:, None] == looks) & (looks >= 0) & ~alone
+    known = same.any(1)
+    if not known.any():
+        return values.sum() * 0, values.new_tensor(torch.nan)
+    unit = F.normalize(values, dim=-1)
+    cosine = unit @ unit.transpose(1, 2)
+    least = (1.2 * cosine.detach().mean((0, 2))).clamp(max=0.9)[:, None]
+    kept = (attention * (cosine.detach() > least)).mean(0).masked_fill(alone, 0)[known]
+    same = same[known]
+    share = (kept * same).sum(1) / kept.sum(1).clamp(min=1e-6)
+    spread = attention.mean(0)[known].clamp(min=1e-6).log()
+    logits = (10 * cosine.mean(0)).masked_fill(alone, -torch.inf)[known]
+    near = logits.masked_fill(~same, -torch.inf).logsumexp(1)
+    loss = (logits.logsumexp(1) - near).mean() - share.clamp(min=1e-4).log().mean()
+    loss = loss - SPREAD * ((spread * same).sum(1) / same.sum(1)).mean()
+    return loss, share.mean().detach()
+
+
+def token_looks(view: View, patch: int = 16) -> Tensor:
+    """What each token of a view shows, int64 [(S / patch)²]: the look of most of its pixels, -1
+    where no look has 60 % of them."""
+    side = len(view.segments) // patch
+    looks = np.append(view.looks, -1)[view.segments]  # -1, the padding, reads the last entry
+    cells = looks.reshape(side, patch, side, patch).transpose(0, 2, 1, 3).reshape(side**2, -1)
+    cells = np.sort(cells, axis=1)
+    most = cells[:, cells.shape[1] // 2]  # whatever fills over half of a cell holds its middle
+    sure = (cells == most[:, None]).mean(1) >= 0.6
+    return torch.from_numpy(np.where(sure, most, -1).astype(np.int64))
 
 
 def true_iou(logits: Tensor, truth: Tensor) -> Tensor:

@@ -1,0 +1,352 @@
+"""The course of a tuning: batches in order, one-cycle rate, curve, checkpoints, resuming.
+
+    from mineral_utils.training import section_examples, tune
+    examples = section_examples(1000, "runs/sections")
+    tuned = tune("demo", examples, "dense-small", out="runs/tuned")
+    tuned.adapter                       # a file that load_model("demo", adapter=...) takes
+
+Everything that a step draws follows from the recipe's seed and the step's number, so a course that
+was killed and taken up again ends, on a CPU, with the same bits as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from ..clip_lora import add_lora, merged_state_dict, trainable_parameters
+from ..encoders import Dino, build_clip, build_dino
+from ..minerals import vocabulary
+from ..profiles import Profile, load_profile
+from ..recipes import Recipe, load_recipe
+from ..run import pick_device, set_seed
+from . import keeping
+from .examples import Examples
+from .step import Batch, Teacher, dino_affinity
+from .together import Together
+from .views import draw_view, patch_shares
+
+SAVE_EVERY = 300.0  # seconds between checkpoints inside an epoch
+REPORT_EVERY = 10  # steps between lines of the curve
+WARMEST = math.log(100)  # highest logit_scale, as CLIP clamps it
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What a course gave.
+
+    clip : the adapted model, in evaluation mode
+    adapter : file of the adapters (`mineral_utils.clip_lora.load_adapter`)
+    curve : a dict a reported step: ``step``, ``epoch``, ``seconds``, ``rate``, losses,
+        ``temperature``
+    notes : what was odd about the examples, in sentences
+    skipped : (photo, why) of pictures that could not be read
+    finished : False if it was interrupted; the same call goes on
+    """
+
+    clip: nn.Module
+    adapter: Path
+    curve: list[dict]
+    notes: list[str] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    finished: bool = True
+
+    def merged(self) -> dict[str, Tensor]:
+        """An ordinary open_clip state dict."""
+        return merged_state_dict(self.clip)
+
+
+def tune(
+    profile: str | Path | Profile,
+    examples: Examples,
+    recipe: str | Path | Recipe = "one-hot",
+    *,
+    out: str | Path,
+    device: str = "auto",
+    resume: bool = True,
+    watch: Callable[[int, nn.Module, list[dict]], None] | None = None,
+    watch_every: int = 0,
+    progress: bool = True,
+    **changes,
+) -> Tuned:
+    """Tune a profile's CLIP with LoRA.
+
+    Parameters
+    ----------
+    profile : whose CLIP, and whose DINO for the dense losses
+    examples : what to learn from
+    recipe : a name, a YAML file or a `Recipe`; `changes` are single values of it
+    out : folder of checkpoint (``last.pt``), curve (``curve.jsonl``), ``adapter.safetensors``
+    device : see `mineral_utils.run.pick_device`
+    resume : go on from the checkpoint in `out`, if there is one
+    watch : called as (step, clip in evaluation mode, curve) before the first step, every
+        `watch_every` steps (0: every epoch) and at the end: for a live curve, or an early look at
+        some photos
+    progress : show a bar
+
+    Returns
+    -------
+    Tuned
+
+    Raises
+    ------
+    ValueError
+        Examples that cannot teach anything, a recipe that needs masks they do not have, a
+        checkpoint of another course (the difference is named).
+    FloatingPointError
+        The loss is not finite; the last good state is kept, the message names the batch.
+    RuntimeError
+        The device has not enough memory; the message names the settings to lower.
+    """
+    profile, recipe = load_profile(profile), load_recipe(recipe, **changes)
+    course = Course(profile, examples, recipe, Path(out), pick_device(device))
+    if resume:
+        keeping.go_on(course)
+    return course.run(watch, watch_every, progress)
+
+
+class Course:
+    """Model, optimiser, schedule and how far they are: what a checkpoint holds."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        examples: Examples,
+        recipe: Recipe,
+        out: Path,
+        device: torch.device,
+    ):
+        self.notes = examples.check()
+        if recipe.dense == "mask" and examples.truth is None:
+            raise ValueError(
+                f"recipe {recipe.name!r} learns from masks, but {examples.note or 'the examples'} "
+                "have none; use dense='set', which needs only the minerals of each photo"
+            )
+        if recipe.precision != "float32" and device.type != "cuda":
+            raise ValueError(
+                f"precision {recipe.precision!r} needs a CUDA device, this runs on {device.type}; "
+                "use precision='float32'"
+            )
+        self.profile, self.examples, self.recipe, self.out = profile, examples, recipe, out
+        self.device, self.together = device, Together(device)
+        set_seed(recipe.seed)
+        clip, tokenizer = build_clip(profile.clip)
+        add_lora(
+            clip,
+            recipe.rank,
+            recipe.alpha,
+            recipe.dropout,
+            recipe.towers,
+            recipe.parts,
+            learn_temperature=recipe.learn_temperature,
+            seed=recipe.seed,
+        )
+        self.clip = clip.to(device).train()
+        affinity = None
+        if recipe.dense != "none":
+            affinity = dino_affinity(Dino(build_dino(profile.dino), device), profile.preset)
+        words = [vocabulary().find(name).prompt for name in examples.names]
+        self.taught = len(words) + bool(recipe.ground and recipe.dense == "mask")
+        weights = self._weights() if recipe.dense == "mask" and recipe.balance else None
+        self.teacher = Teacher(
+            self.clip,
+            tokenizer,
+            words + [recipe.ground] * (self.taught - len(words)),
+            recipe,
+            affinity,
+            weights,
+            self.together,
+        )
+        self.steps_per_epoch = max(len(examples) // recipe.batch, 1)
+        self.steps = self.steps_per_epoch * recipe.epochs
+        self.optimiser = torch.optim.AdamW(
+            trainable_parameters(self.clip).values(), lr=recipe.rate, weight_decay=recipe.decay
+        )
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimiser, recipe.rate, total_steps=self.steps + 1, pct_start=recipe.warm
+        )
+        self.step, self.seconds = 0, 0.0
+        self.curve: list[dict] = []
+        self.skipped: list[tuple[str, str]] = []
+        self.tally: list[dict[str, float]] = []
+
+    def _weights(self) -> Tensor:
+        """Weights of the classes in the mask loss, from a hundred pictures: frequency to the power
+        of -balance, 1 on average over pixels."""
+        counts = np.zeros(self.taught)
+        rng = np.random.default_rng((self.recipe.seed, 3))
+        some = rng.permutation(len(self.examples))[:100]
+        for number in some:
+            truth = np.minimum(self.examples.truth(int(number))[::8, ::8], self.taught)
+            if self.taught > len(self.examples.names):
+                truth = np.minimum(truth, self.taught - 1)
+            counts += np.bincount(truth.ravel(), minlength=self.taught + 1)[: self.taught]
+        share = np.maximum(counts, counts.sum() / 1000) / counts.sum()
+        weights = share**-self.recipe.balance
+        weights /= (share * weights).sum()
+        return torch.tensor(weights, dtype=torch.float32, device=self.device)
+
+    # ---- running -------------------------------------------------------------------------------
+    def run(self, watch, watch_every: int, progress: bool) -> Tuned:
+        """From where the course is to its end; an interruption saves and returns."""
+        every = watch_every or self.steps_per_epoch
+        shown = progress and self.together.is_main
+        bar = tqdm(
+            total=self.steps,
+            initial=self.step,
+            desc=f"tuning, {self.recipe.name}",
+            disable=not shown,
+        )
+        finished, saved = True, time.monotonic()
+        if watch and self.step == 0:
+            self._show(watch)
+        with bar:
+            try:
+                while self.step < self.steps:
+                    began = time.monotonic()
+                    self._step()
+                    self.seconds += time.monotonic() - began
+                    bar.update()
+                    if self.curve:
+                        bar.set_postfix(loss=f"{self.curve[-1]['loss']:.3f}", refresh=False)
+                    epoch_ended = self.step % self.steps_per_epoch == 0
+                    if epoch_ended or time.monotonic() - saved > SAVE_EVERY:
+                        keeping.save(self)
+                        saved = time.monotonic()
+                    if watch and (self.step % every == 0 or self.step == self.steps):
+                        self._show(watch)
+            except KeyboardInterrupt:
+                finished = False
+        keeping.save(self)
+        adapter = keeping.export(self)
+        self.clip.eval()
+        return Tuned(self.clip, adapter, self.curve, self.notes, self.skipped, finished)
+
+    def _show(self, watch) -> None:
+        if self.together.is_main:
+            self.clip.eval()
+            with torch.no_grad():
+                watch(self.step, self.clip, self.curve)
+            self.clip.train()
+
+    def _step(self) -> None:
+        recipe, step = self.recipe, self.step
+        rng = np.random.default_rng((recipe.seed, 1, step))
+        torch.manual_seed(int(rng.integers(2**31)) + self.together.rank)  # of dropout, if any
+        self.optimiser.zero_grad(set_to_none=True)
+        batch = self._draw(rng)
+        try:
+            losses = self.teacher.teach(batch, rng)
+        except torch.cuda.OutOfMemoryError as error:
+            raise RuntimeError(
+                f"the device has not enough memory for step {step}: lower `micro` (now "
+                f"{recipe.micro or 'all ' + str(recipe.batch)}), set forget=True, or lower `batch` "
+                f"(now {recipe.batch}; this changes the result) or `side` (now {recipe.side})"
+            ) from error
+        learning = self.teacher.learning
+        size = torch.nn.utils.clip_grad_norm_(learning, recipe.clip_norm)
+        if not (torch.isfinite(losses["loss"]) and torch.isfinite(size)):
+            keeping.save(self)  # nothing has changed yet: this is the last good state
+            names = ", ".join(self.examples.name_of(int(n)) for n in self._numbers(step))
+            raise FloatingPointError(
+                f"loss {float(losses['loss']):.4g} and gradient {float(size):.4g} at step {step} "
+                f"(epoch {step // self.steps_per_epoch + 1}) are not both finite; the state before "
+                f"it is kept in {self.out / 'last.pt'}. Lower `rate` (now {recipe.rate:g}), or "
+                f"look at the batch: {names}"
+            )
+        rate = self.optimiser.param_groups[0]["lr"]
+        self.optimiser.step()
+        self.schedule.step()
+        with torch.no_grad():
+            self.clip.logit_scale.clamp_(0, WARMEST)
+        self.step += 1
+        self.tally.append({name: float(value) for name, value in losses.items()})
+        if self.step % REPORT_EVERY == 0 or self.step == self.steps:
+            self._report(rate)
+
+    def _numbers(self, step: int) -> np.ndarray:
+        """Photos of a step's global batch."""
+        epoch, place = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((self.recipe.seed, 2, epoch)).permutation(len(self.examples))
+        return order[place * self.recipe.batch : (place + 1) * self.recipe.batch]
+
+    def _draw(self, rng: np.random.Generator) -> Batch:
+        """This process's part; pictures that cannot be read are left out and listed."""
+        recipe, examples = self.recipe, self.examples
+        numbers = self._numbers(self.step)
+        pictures: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
+        for number in map(int, numbers):  # all of them, so that processes agree on what is left out
+            if self.together.count > 1 or number not in pictures:
+                with suppress(_Unreadable):
+                    pictures[number] = self._open(number)
+        numbers = np.array([n for n in numbers if int(n) in pictures], np.int64)
+        if not len(numbers):
+            raise ValueError(
+                f"none of the {recipe.batch} pictures of step {self.step} could be read; the first "
+                f"reason: {self.skipped[-1][1]}"
+            )
+        pixels, shares = [], []
+        own = set(self.together.share(np.arange(len(numbers))).tolist())
+        patch = self.clip.visual.conv1.kernel_size[0]
+        for place, number in enumerate(numbers):
+            eye = np.random.default_rng((recipe.seed, 4, self.step, place))
+            if place not in own:
+                continue
+            view = draw_view(*pictures[int(number)], recipe, eye)
+            pixels.append(torch.from_numpy(view.pixels).permute(2, 0, 1))
+            if recipe.dense == "mask":
+                truth = view.truth
+                if self.taught > len(examples.names):
+                    truth = np.where(truth == 255, len(examples.names), truth)
+                shares.append(torch.from_numpy(patch_shares(truth, patch, self.taught)))
+        part = self.together.share(numbers)
+        return Batch(
+            part,
+            torch.stack(pixels) if pixels else torch.zeros(0, 3, recipe.side, recipe.side),
+            [examples.texts[int(n)] for n in part],
+            torch.from_numpy(examples.labels[numbers]).to(self.device),
+            torch.stack(shares) if shares else None,
+        )
+
+    def _open(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
+        examples = self.examples
+        try:
+            picture = examples.picture(number)
+            truth = examples.truth(number) if self.recipe.dense == "mask" else None
+        except (OSError, ValueError) as error:
+            known = (examples.name_of(number), str(error))
+            if known not in self.skipped:
+                self.skipped.append(known)
+            raise _Unreadable from error
+        return picture, truth
+
+    def _report(self, rate: float) -> None:
+        names = self.tally[-1]
+        line = {
+            "step": self.step,
+            "epoch": round(self.step / self.steps_per_epoch, 3),
+            "seconds": round(self.seconds, 2),
+            "rate": rate,
+            **{name: float(np.mean([row[name] for row in self.tally])) for name in names},
+            "temperature": float(1 / self.clip.logit_scale.detach().exp()),
+        }
+        self.curve.append(line)
+        self.tally = []
+
+
+class _Unreadable(Exception):
+    """A picture that is skipped."""
+
+
+def smooth(values: Sequence[float], over: int = 5) -> list[float]:
+    """Running mean over the last `over` values, for curves."""
+    return [float(np.mean(values[max(0, k - over + 1) : k + 1])) for k in range(len(values))]

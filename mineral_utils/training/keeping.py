@@ -1,0 +1,111 @@
+"""A course on disk: checkpoint, curve, adapter."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from ..clip_lora import save_adapter, trainable_parameters
+from ..run import replacing
+
+if TYPE_CHECKING:
+    from .course import Course
+
+MEMORY_ONLY = ("name", "note", "micro", "forget")  # parts of a recipe that change no number
+
+
+def save(course: Course) -> None:
+    """Write ``last.pt`` and ``curve.jsonl``, each whole or not at all; the main process does."""
+    if not course.together.is_main:
+        return
+    course.out.mkdir(parents=True, exist_ok=True)
+    state = {
+        "what": identity(course),
+        "adapters": {k: v.detach() for k, v in trainable_parameters(course.clip).items()},
+        "optimiser": course.optimiser.state_dict(),
+        "schedule": course.schedule.state_dict(),
+        "step": course.step,
+        "seconds": course.seconds,
+        "curve": course.curve,
+        "tally": course.tally,
+        "skipped": course.skipped,
+    }
+    with replacing(course.out / "last.pt") as aside:
+        torch.save(state, aside)
+    with replacing(course.out / "curve.jsonl") as aside:
+        lines = "".join(json.dumps(line) + "\n" for line in course.curve)
+        aside.write_text(lines, encoding="utf-8")
+
+
+def go_on(course: Course) -> None:
+    """Take up the checkpoint, if there is one.
+
+    Raises
+    ------
+    ValueError
+        It is damaged, or of another course; the message names what differs.
+    """
+    path = course.out / "last.pt"
+    if not path.is_file():
+        return
+    try:
+        state = torch.load(path, map_location=course.device, weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise ValueError(
+            f"{path} cannot be read ({type(error).__name__}: {error}); remove it or pass "
+            "resume=False to begin anew"
+        ) from error
+    own = identity(course)
+    differ = [
+        f"{key}: {state['what'].get(key)!r} there, {value!r} here"
+        for key, value in own.items()
+        if state["what"].get(key) != value
+    ]
+    if differ:
+        raise ValueError(
+            f"{path} is of another course ({'; '.join(differ)}); choose another folder for `out`, "
+            "or pass resume=False to begin anew"
+        )
+    with torch.no_grad():
+        for name, place in trainable_parameters(course.clip).items():
+            place.copy_(state["adapters"][name])
+    course.optimiser.load_state_dict(state["optimiser"])
+    course.schedule.load_state_dict(state["schedule"])
+    course.step, course.seconds = state["step"], state["seconds"]
+    course.curve, course.tally = state["curve"], state["tally"]
+    course.skipped = [tuple(pair) for pair in state["skipped"]]
+
+
+def identity(course: Course) -> dict:
+    """What makes two courses the same; how much memory they may take does not."""
+    recipe = {k: v for k, v in asdict(course.recipe).items() if k not in MEMORY_ONLY}
+    recipe = {k: list(v) if isinstance(v, tuple) else v for k, v in recipe.items()}
+    return recipe | {
+        "base": course.clip.lora.base_sha256,
+        "photos": len(course.examples),
+        "classes": list(course.examples.names),
+    }
+
+
+def export(course: Course) -> Path:
+    """Write ``adapter.safetensors`` with all that is needed to use it."""
+    path = course.out / "adapter.safetensors"
+    if course.together.is_main:
+        about = {
+            "base": course.profile.clip.weights or "random weights",
+            "architecture": course.profile.clip.architecture,
+            "classes": list(course.examples.names),
+            "prompts": course.recipe.prompts,
+            "ground": course.recipe.ground,
+            "recipe": asdict(course.recipe),
+            "examples": course.examples.note,
+            "steps": course.step,
+            "seconds": round(course.seconds, 1),
+        }
+        save_adapter(path, course.clip, about=about)
+    course.together.wait()
+    return path
