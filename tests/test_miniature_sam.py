@@ -198,6 +198,68 @@ def test_prompts_belong_to_their_truths(kind):
     assert_array_equal(again.truth, drawn.truth)
 
 
+def test_nets_are_one_look_of_their_own_and_fill_little_of_their_box(pool):
+    image, segments = np.full((256, 256, 3), 128, np.uint8), np.zeros((256, 256), np.int32)
+    fills = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        drawn, numbers, looks = scenes._net(image, segments, np.array([4]), pool, rng)
+        assert set(np.unique(numbers)) <= {0, 1} and looks.tolist() == [4, 5]
+        assert (drawn[numbers == 0] == 128).all() and (image == 128).all()
+        if (numbers == 1).any():
+            fills.append(prompts.fill_of(prompts.one_part(numbers == 1, rng)))
+    assert len(fills) >= 8 and np.median(fills) < 0.5
+
+
+def test_of_two_targets_the_one_that_fills_less_of_its_box_is_taken_more_often(monkeypatch):
+    numbers = np.zeros((64, 64), int)
+    numbers[:, 34:] = 2
+    numbers[4:60, 4:6] = numbers[58:60, 4:60] = 1  # an angle: a twentieth of its box
+    pieces = prompts.Pieces(_view(numbers), smallest=100)
+
+    def share_of_angles() -> float:
+        drawn = prompts.draw_prompts(pieces, np.random.default_rng(0), "point", 400)
+        return float((drawn.truth.sum((1, 2)) < 30).mean())
+
+    often = share_of_angles()
+    monkeypatch.setattr(prompts, "NETS", 0.0)
+    assert often > share_of_angles() + 0.03
+
+
+def test_what_a_token_shows_is_the_look_of_most_of_it():
+    numbers = np.zeros((32, 32), int)
+    numbers[:, 16:] = 1
+    numbers[16:, 16:24] = 2  # half of the last token is one look, half another
+    assert model.token_looks(_view(numbers, looks=[7, 3, 7])).tolist() == [7, 3, 7, -1]
+    half = replace(_view(numbers, looks=[7, -1, 7]), segments=np.where(numbers == 1, -1, 0))
+    assert model.token_looks(half).tolist() == [7, -1, 7, -1]
+
+
+def test_mishearing_falls_as_tokens_listen_to_their_own_look():
+    looks = torch.tensor([0, 0, 1, 1, -1])
+    same = (looks[:, None] == looks) & (looks >= 0)
+    values = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1], [1, 1]])[None]
+    even = torch.full((1, 5, 5), 0.2)
+    fair = (same / same.sum(1, keepdim=True).clamp(min=1))[None]
+    wrong = (~same / (~same).sum(1, keepdim=True))[None]
+    losses, shares = zip(
+        *(model.mishearing(a, values, looks) for a in (fair, even, wrong)), strict=True
+    )
+    assert losses[0] < losses[1] < losses[2]
+    assert shares[0] == 1 and shares[2] < 0.5
+    mixed = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1], [1, 1]])[None]
+    assert model.mishearing(fair, mixed, looks)[0] > losses[0]  # the threshold must tell them apart
+
+
+def test_a_token_cannot_please_by_hearing_itself_alone():
+    looks, values = torch.tensor([0, 0, 1, 1]), torch.eye(4)[None]
+    alone = torch.eye(4)[None]
+    loss, share = model.mishearing(alone, values, looks)
+    assert share < 0.5 and loss > 5
+    none = model.mishearing(alone, values, torch.tensor([0, 1, 2, -1]))
+    assert none[0] == 0 and none[1].isnan()  # nobody has company: nothing to teach
+
+
 def test_a_coarse_map_is_near_its_mask():
     share = np.zeros((32, 32), np.float32)
     share[8:24, 8:24] = 1
