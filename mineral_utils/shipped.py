@@ -1,7 +1,8 @@
 """Weights that ship inside the package: the small models of `mineral_utils.miniature`.
 
-A profile names them ``miniature:clip``, ``miniature:dino``, ``miniature:sam``. Each file lies
-beside its card (a JSON file of the same name), which holds its SHA-256.
+A profile names them ``miniature:clip``, ``miniature:dino``, ``miniature:sam``, and the adapter that
+tunes the first of them to digital sections ``miniature:ore``. Each file lies beside its card (a
+JSON file of the same name), which holds its SHA-256.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def weight_file(kind: str, folder: str | Path = FOLDER) -> Path:
 
     Parameters
     ----------
-    kind : clip, dino or sam
+    kind : clip, dino, sam or ore
     folder : where file and card lie; the package's own by default
 
     Returns

@@ -290,7 +290,7 @@ MAY_IMPORT = {
     "collect": ("photos", "captions", "sections"),
     "dataset": ("minerals", "captions", "photos", "run"),
     "encoders": ("weights", "profiles", "clip_lora"),
-    "miniature": ("run", "weights", "encoders", "profiles", "trident"),
+    "miniature": ("run", "weights", "encoders", "profiles", "trident", "training"),
     "trident": ("encoders",),
     "refine": ("encoders",),
     "segmenter": ("trident", "refine", "minerals", "profiles", "photos", "run"),

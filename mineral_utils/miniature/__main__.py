@@ -1,5 +1,6 @@
-"""``python -m mineral_utils.miniature clip | dino | sam …``: train a small model on the general
-world, measure it, export it. ``… clip --help`` says more."""
+"""``python -m mineral_utils.miniature clip | dino | sam | ore …``: train a small model on the
+general world, or tune the small CLIP on digital sections; measure it, export it.
+``… clip --help`` says more."""
 
 from __future__ import annotations
 
