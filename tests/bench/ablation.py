@@ -1,0 +1,183 @@
+"""``python -m tests.bench.ablation [--seeds 0 1 2] [--cells NAME…]``: what each switch of a recipe
+does, alone and together, into ``figures/results/ablation/<cell>-<seed>.json``.
+
+Every cell tunes the small CLIP on the same digital sections for the same number of steps, and is
+scored by Trident on the same validation sections, so that cells pair by section. Cells that are
+there are not run again: stopped at any moment, the same command goes on. ``--table`` prints what is
+there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+from mineral_utils.encoders import SamEncoder
+from mineral_utils.metrics import paired
+from mineral_utils.metrics.pixels import mean_iou
+from mineral_utils.minerals import vocabulary
+from mineral_utils.profiles import load_profile
+from mineral_utils.recipes import Recipe, load_recipe
+from mineral_utils.run import record, write_json
+from mineral_utils.scoring import score, section_cases
+from mineral_utils.sections import validation_section
+from mineral_utils.segmenter import Segmenter, load_model
+from mineral_utils.training import section_examples, tune
+
+OUT = Path("figures/results/ablation")
+WORK = Path("runs/bench/ablation")
+NAMES = vocabulary().paper_names
+SECTIONS, EPOCHS, BATCH = 800, 3, 16
+SCORED, FIRST = 30, 100  # validation sections: others than those that the recipe was chosen on
+MIN_SHARE = 0.01
+
+# cell -> what differs from the paper's objective
+MASKS = {"dense": "mask", "balance": 0.5, "ground": "resin"}
+CELLS: dict[str, dict] = {
+    "base": {},
+    "paper": {},
+    "prompts": {"prompts": "mineral"},
+    "sets": {"targets": "set"},
+    "windows": {"view": "window", "zoom": 1.5, "light": 0.05},
+    "dense-sets": {"dense": "set"},
+    "dense-masks": MASKS,
+    "all-without-masks": {
+        "prompts": "mineral",
+        "targets": "set",
+        "contrast": 0.25,
+        "dense": "set",
+        "view": "window",
+        "zoom": 1.5,
+        "light": 0.05,
+    },
+    "all": {
+        "prompts": "mineral",
+        "targets": "set",
+        "contrast": 0.25,
+        "view": "window",
+        "zoom": 1.5,
+        "light": 0.05,
+        **MASKS,
+    },
+}
+
+
+class RememberingSam(SamEncoder):
+    """SAM's view of a picture is the same in every cell: each picture is looked at once."""
+
+    def __init__(self, sam: SamEncoder):
+        super().__init__(sam.sam, sam.device)
+        self._seen: dict[str, object] = {}
+
+    def look(self, image: np.ndarray, **how):
+        key = hashlib.sha256(image.tobytes()).hexdigest() + json.dumps(how, sort_keys=True)
+        if key not in self._seen:
+            self._seen[key] = super().look(image, **how)
+        return self._seen[key]
+
+
+def recipe_of(cell: str, seed: int) -> Recipe:
+    return load_recipe(
+        "one-hot-small", name=cell, epochs=EPOCHS, batch=BATCH, seed=seed, **CELLS[cell]
+    )
+
+
+def run_cell(cell: str, seed: int, sam: SamEncoder) -> dict:
+    """Tune, score; `base` is scored alone, `prompts` differs from `paper` only when asked."""
+    recipe, adapter, began = recipe_of(cell, seed), None, time.perf_counter()
+    if cell != "base":
+        same = "paper" if cell == "prompts" else cell
+        examples = section_examples(SECTIONS, WORK / "sections")
+        out = WORK / f"{same}-{seed}"
+        adapter = tune("demo", examples, recipe_of(same, seed), out=out).adapter
+    seconds = time.perf_counter() - began
+    model = load_model("demo", adapter=adapter)
+    if cell == "prompts":
+        model.encoders.text.prompts = ("Minerals on this photo: {}.",)
+    models = replace(model.encoders, sam=sam)
+    model = Segmenter(models, model.preset, cell)
+    cases = section_cases((validation_section(FIRST + k) for k in range(SCORED)), NAMES)
+    (row,) = score(model, cases, NAMES, min_share=MIN_SHARE, label=cell)
+    counts = [
+        [int(n), int(t), int(p), int(row.confusions[n, t, p])]
+        for n, t, p in np.argwhere(row.confusions)
+    ]
+    return {
+        "cell": cell,
+        "seed": seed,
+        "recipe": asdict(recipe) if cell != "base" else None,
+        "seconds": round(seconds, 1),
+        "miou": row.miou,
+        "f1_macro": row.f1_macro,
+        "f1_samples": row.f1_samples,
+        "jaccard_macro": row.jaccard_macro,
+        "sections": [FIRST, FIRST + SCORED - 1],
+        "counts": counts,
+        "made": record(settings={"sections": SECTIONS, "min_share": MIN_SHARE}, seed=seed),
+    }
+
+
+def confusions(cell: dict) -> np.ndarray:
+    """int64 [sections, K, K] of a cell's file."""
+    table = np.zeros((SCORED, len(NAMES), len(NAMES)), np.int64)
+    for section, true, said, count in cell["counts"]:
+        table[section, true, said] = count
+    return table
+
+
+def table(out: Path = OUT) -> str:
+    """All cells: every seed's mIoU and F1, and the gain over the paper's recipe, paired by section
+    (seeds pooled)."""
+    found: dict[str, list[dict]] = {}
+    for path in sorted(out.glob("*.json")):
+        row = json.loads(path.read_text(encoding="utf-8"))
+        found.setdefault(row["cell"], []).append(row)
+
+    def miou(rows: np.ndarray) -> float:
+        return mean_iou(rows.sum(axis=0))
+
+    def pooled(cell: str) -> np.ndarray:
+        return np.sum([confusions(row) for row in found[cell]], axis=0)
+
+    lines = [f"{'':<20}{'mIoU by seed':<24}{'F1 macro by seed':<24}gain in mIoU over paper"]
+    for cell in CELLS:
+        if cell not in found:
+            continue
+        by_seed = (" ".join(f"{r[key]:.3f}" for r in found[cell]) for key in ("miou", "f1_macro"))
+        line = f"{cell:<20}" + "".join(f"{text:<24}" for text in by_seed)
+        if "paper" in found and cell != "paper":
+            gain = paired(miou, pooled("paper"), pooled(cell))
+            line += f"{gain.value:+.3f} ({gain.lo:+.3f} to {gain.hi:+.3f})"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS))
+    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    options = parser.parse_args(arguments)
+    if not options.table:
+        sam = RememberingSam(load_model(load_profile("demo")).encoders.sam)
+        for seed in options.seeds:
+            for cell in options.cells:
+                path = OUT / f"{cell}-{seed}.json"
+                if path.exists() or (cell == "base" and seed != options.seeds[0]):
+                    continue
+                write_json(path, run_cell(cell, seed, sam))
+                print(path.name, flush=True)
+    print(table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
