@@ -126,8 +126,8 @@ def run_cell(cell: str, seed: int, sam: SamEncoder) -> dict:
 
 
 def confusions(cell: dict) -> np.ndarray:
-    """int64 [sections, K, K] of a cell's file."""
-    table = np.zeros((SCORED, len(NAMES), len(NAMES)), np.int64)
+    """int64 [sections, K, K + 1] of a cell's file."""
+    table = np.zeros((SCORED, len(NAMES), len(NAMES) + 1), np.int64)
     for section, true, said, count in cell["counts"]:
         table[section, true, said] = count
     return table
