@@ -104,6 +104,15 @@ class Recipe:
                     f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; "
                     f"write {', '.join(known[:-1])} or {known[-1]}"
                 )
+        numbers = ("epochs", "batch", "side", "zoom", "micro", "rate", "warm", "contrast")
+        for key in (*numbers, "dense_weight", "balance", "light", "dropout", "decay", "clip_norm"):
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                # YAML reads 1e-6 as text; it wants 1.0e-6
+                raise ValueError(
+                    f"recipe {self.name!r}: {key} is {value!r}, which is no number; write it as "
+                    "0.003 or 1.0e-6"
+                )
         for key, least in (("epochs", 1), ("batch", 1), ("side", 16), ("zoom", 1.0), ("micro", 0)):
             if not getattr(self, key) >= least:
                 raise ValueError(
@@ -118,6 +127,11 @@ class Recipe:
             raise ValueError(
                 f"recipe {self.name!r} teaches nothing: contrast is 0 and dense is none; "
                 "give one of them"
+            )
+        if self.batch == 1 and self.dense == "none":
+            raise ValueError(
+                f"recipe {self.name!r} teaches nothing: a batch of 1 has no other picture to "
+                "compare with; write 2 or more, as many as memory allows"
             )
         if self.micro and self.dropout:
             raise ValueError(
@@ -148,7 +162,11 @@ def load_recipe(recipe: str | Path | Recipe = "one-hot", **changes: Any) -> Reci
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
             raise ValueError(f"there is no file {path}; give a recipe's name or a .yaml file")
-        row = yaml.safe_load(path.read_text(encoding="utf-8"))
+        try:
+            row = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            place = " ".join(str(error).split())
+            raise ValueError(f"{path.name} is no YAML ({place})") from error
         if not isinstance(row, dict):
             raise ValueError(f"{path.name} holds no table of keys; see mineral_utils/profiles")
         base = load_recipe(row.pop("recipe", "one-hot"))

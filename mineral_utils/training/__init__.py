@@ -1,16 +1,17 @@
 """Stage 2: CLIP is tuned with LoRA on photos of minerals and their texts (the paper, section 3.2).
 
 - `examples`: digital sections, a dataset folder, LumenStone;
-- `views`: what of a photo is seen in a step;
+- `views`, `reading`: what of which photos is seen in a step;
 - `losses`: picture against text, patches against names;
 - `step`, `together`: gradients, in parts and in several processes;
-- `course`: the loop with its checkpoints.
+- `course`, `keeping`, `stopping`: the loop, its checkpoints, its interruption.
 """
 
 from __future__ import annotations
 
 from .course import Course, Tuned, smooth, tune
 from .examples import (
+    GROUND,
     Examples,
     dataset_examples,
     joined,
@@ -18,14 +19,17 @@ from .examples import (
     section_examples,
 )
 from .losses import contrastive, from_masks, from_sets, targets
-from .step import Batch, Teacher, dino_affinity
+from .reading import Batch, Reader
+from .step import Teacher, dino_affinity
 from .together import Together
 from .views import View, draw_view, patch_shares
 
 __all__ = [
+    "GROUND",
     "Batch",
     "Course",
     "Examples",
+    "Reader",
     "Teacher",
     "Together",
     "Tuned",

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,10 +29,11 @@ from ..profiles import Profile, load_profile
 from ..recipes import Recipe, load_recipe
 from ..run import pick_device, set_seed
 from . import keeping
-from .examples import Examples
-from .step import Batch, Teacher, dino_affinity
+from .examples import GROUND, Examples
+from .reading import Reader
+from .step import Teacher, dino_affinity
+from .stopping import Stopping
 from .together import Together
-from .views import draw_view, patch_shares
 
 SAVE_EVERY = 300.0  # seconds between checkpoints inside an epoch
 REPORT_EVERY = 10  # steps between lines of the curve
@@ -87,7 +87,7 @@ def tune(
     recipe : a name, a YAML file or a `Recipe`; `changes` are single values of it
     out : folder of checkpoint (``last.pt``), curve (``curve.jsonl``), ``adapter.safetensors``
     device : see `mineral_utils.run.pick_device`
-    resume : go on from the checkpoint in `out`, if there is one
+    resume : go on from the checkpoint in `out`, if there is one; False removes what is there
     watch : called as (step, clip in evaluation mode, curve) before the first step, every
         `watch_every` steps (0: every epoch) and at the end: for a live curve, or an early look at
         some photos
@@ -96,6 +96,7 @@ def tune(
     Returns
     -------
     Tuned
+        With ``finished=False`` after Ctrl-C, which is heard at the end of a step.
 
     Raises
     ------
@@ -111,7 +112,17 @@ def tune(
     course = Course(profile, examples, recipe, Path(out), pick_device(device))
     if resume:
         keeping.go_on(course)
+    else:
+        keeping.begin_anew(course)
     return course.run(watch, watch_every, progress)
+
+
+def _check_precision(precision: str, device: torch.device) -> None:
+    if precision != "float32" and device.type != "cuda":
+        raise ValueError(
+            f"precision {precision!r} needs a CUDA device, this runs on {device.type}; use "
+            "precision='float32'"
+        )
 
 
 class Course:
@@ -131,13 +142,10 @@ class Course:
                 f"recipe {recipe.name!r} learns from masks, but {examples.note or 'the examples'} "
                 "have none; use dense='set', which needs only the minerals of each photo"
             )
-        if recipe.precision != "float32" and device.type != "cuda":
-            raise ValueError(
-                f"precision {recipe.precision!r} needs a CUDA device, this runs on {device.type}; "
-                "use precision='float32'"
-            )
+        _check_precision(recipe.precision, device)
         self.profile, self.examples, self.recipe, self.out = profile, examples, recipe, out
-        self.device, self.together = device, Together(device)
+        self.together = Together(device)
+        self.device = device = self.together.device
         set_seed(recipe.seed)
         clip, tokenizer = build_clip(profile.clip)
         add_lora(
@@ -151,6 +159,12 @@ class Course:
             seed=recipe.seed,
         )
         self.clip = clip.to(device).train()
+        patch = clip.visual.conv1.kernel_size[0]
+        if recipe.side % patch:
+            raise ValueError(
+                f"side is {recipe.side} px, but this CLIP has patches of {patch} px; write "
+                f"{recipe.side // patch * patch} or {(recipe.side // patch + 1) * patch}"
+            )
         affinity = None
         if recipe.dense != "none":
             affinity = dino_affinity(Dino(build_dino(profile.dino), device), profile.preset)
@@ -168,15 +182,21 @@ class Course:
         )
         self.steps_per_epoch = max(len(examples) // recipe.batch, 1)
         self.steps = self.steps_per_epoch * recipe.epochs
+        self.reader = Reader(examples, recipe, self.together, patch, self.taught, self.steps)
         self.optimiser = torch.optim.AdamW(
             trainable_parameters(self.clip).values(), lr=recipe.rate, weight_decay=recipe.decay
         )
+        # torch steps once more after the last batch; a rise of less than a step would divide by 0
+        total = self.steps + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser, recipe.rate, total_steps=self.steps + 1, pct_start=recipe.warm
+            self.optimiser,
+            recipe.rate,
+            total_steps=total,
+            pct_start=max(recipe.warm, 1.001 / total),
         )
         self.step, self.seconds = 0, 0.0
+        self.changing = False  # whether the weights are between two steps' states
         self.curve: list[dict] = []
-        self.skipped: list[tuple[str, str]] = []
         self.tally: list[dict[str, float]] = []
 
     def _weights(self) -> Tensor:
@@ -186,14 +206,28 @@ class Course:
         rng = np.random.default_rng((self.recipe.seed, 3))
         some = rng.permutation(len(self.examples))[:100]
         for number in some:
-            truth = np.minimum(self.examples.truth(int(number))[::8, ::8], self.taught)
+            try:
+                truth = self.examples.truth(int(number))[::8, ::8].copy()
+            except (OSError, ValueError):  # it will be skipped, and listed, when its turn comes
+                continue
             if self.taught > len(self.examples.names):
-                truth = np.minimum(truth, self.taught - 1)
+                truth[truth == GROUND] = self.taught - 1
+            truth = np.minimum(truth, self.taught)
             counts += np.bincount(truth.ravel(), minlength=self.taught + 1)[: self.taught]
+        if not counts.any():
+            raise ValueError(
+                f"the masks of {len(some)} photos hold none of the classes "
+                f"{', '.join(self.examples.names)}; check their labels, or use dense='set'"
+            )
         share = np.maximum(counts, counts.sum() / 1000) / counts.sum()
         weights = share**-self.recipe.balance
         weights /= (share * weights).sum()
         return torch.tensor(weights, dtype=torch.float32, device=self.device)
+
+    @property
+    def skipped(self) -> list[tuple[str, str]]:
+        """(photo, why) of pictures that could not be read."""
+        return self.reader.skipped
 
     # ---- running -------------------------------------------------------------------------------
     def run(self, watch, watch_every: int, progress: bool) -> Tuned:
@@ -206,12 +240,12 @@ class Course:
             desc=f"tuning, {self.recipe.name}",
             disable=not shown,
         )
-        finished, saved = True, time.monotonic()
-        if watch and self.step == 0:
-            self._show(watch)
-        with bar:
-            try:
-                while self.step < self.steps:
+        saved = time.monotonic()
+        try:
+            if watch and self.step == 0:
+                self._show(watch)
+            with bar, Stopping() as stopping:
+                while self.step < self.steps and not self.together.any(stopping.asked):
                     began = time.monotonic()
                     self._step()
                     self.seconds += time.monotonic() - began
@@ -224,12 +258,17 @@ class Course:
                         saved = time.monotonic()
                     if watch and (self.step % every == 0 or self.step == self.steps):
                         self._show(watch)
-            except KeyboardInterrupt:
-                finished = False
+        except KeyboardInterrupt:  # from outside the held part of a step, as from `watch`
+            if self.changing:
+                raise
+        finally:
+            self.reader.close()
         keeping.save(self)
         adapter = keeping.export(self)
         self.clip.eval()
-        return Tuned(self.clip, adapter, self.curve, self.notes, self.skipped, finished)
+        return Tuned(
+            self.clip, adapter, self.curve, self.notes, self.skipped, self.step == self.steps
+        )
 
     def _show(self, watch) -> None:
         if self.together.is_main:
@@ -243,91 +282,52 @@ class Course:
         rng = np.random.default_rng((recipe.seed, 1, step))
         torch.manual_seed(int(rng.integers(2**31)) + self.together.rank)  # of dropout, if any
         self.optimiser.zero_grad(set_to_none=True)
-        batch = self._draw(rng)
+        batch = self.reader.batch(step)
         try:
             losses = self.teacher.teach(batch, rng)
-        except torch.cuda.OutOfMemoryError as error:
+        except RuntimeError as error:  # CUDA has an error class of its own for this, the CPU not
+            if not (isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)):
+                raise
             raise RuntimeError(
                 f"the device has not enough memory for step {step}: lower `micro` (now "
                 f"{recipe.micro or 'all ' + str(recipe.batch)}), set forget=True, or lower `batch` "
                 f"(now {recipe.batch}; this changes the result) or `side` (now {recipe.side})"
             ) from error
-        learning = self.teacher.learning
-        size = torch.nn.utils.clip_grad_norm_(learning, recipe.clip_norm)
-        if not (torch.isfinite(losses["loss"]) and torch.isfinite(size)):
-            keeping.save(self)  # nothing has changed yet: this is the last good state
-            names = ", ".join(self.examples.name_of(int(n)) for n in self._numbers(step))
-            raise FloatingPointError(
-                f"loss {float(losses['loss']):.4g} and gradient {float(size):.4g} at step {step} "
-                f"(epoch {step // self.steps_per_epoch + 1}) are not both finite; the state before "
-                f"it is kept in {self.out / 'last.pt'}. Lower `rate` (now {recipe.rate:g}), or "
-                f"look at the batch: {names}"
-            )
+        scaler = self.teacher.scaler
+        scaler.unscale_(self.optimiser)
+        size = torch.nn.utils.clip_grad_norm_(self.teacher.learning, recipe.clip_norm)
+        self._must_be_finite(losses["loss"], size)
         rate = self.optimiser.param_groups[0]["lr"]
-        self.optimiser.step()
+        self.changing = True
+        scaler.step(self.optimiser)
+        scaler.update()
         self.schedule.step()
         with torch.no_grad():
             self.clip.logit_scale.clamp_(0, WARMEST)
         self.step += 1
+        self.changing = False
         self.tally.append({name: float(value) for name, value in losses.items()})
         if self.step % REPORT_EVERY == 0 or self.step == self.steps:
             self._report(rate)
 
-    def _numbers(self, step: int) -> np.ndarray:
-        """Photos of a step's global batch."""
-        epoch, place = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng((self.recipe.seed, 2, epoch)).permutation(len(self.examples))
-        return order[place * self.recipe.batch : (place + 1) * self.recipe.batch]
-
-    def _draw(self, rng: np.random.Generator) -> Batch:
-        """This process's part; pictures that cannot be read are left out and listed."""
-        recipe, examples = self.recipe, self.examples
-        numbers = self._numbers(self.step)
-        pictures: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
-        for number in map(int, numbers):  # all of them, so that processes agree on what is left out
-            if self.together.count > 1 or number not in pictures:
-                with suppress(_Unreadable):
-                    pictures[number] = self._open(number)
-        numbers = np.array([n for n in numbers if int(n) in pictures], np.int64)
-        if not len(numbers):
-            raise ValueError(
-                f"none of the {recipe.batch} pictures of step {self.step} could be read; the first "
-                f"reason: {self.skipped[-1][1]}"
-            )
-        pixels, shares = [], []
-        own = set(self.together.share(np.arange(len(numbers))).tolist())
-        patch = self.clip.visual.conv1.kernel_size[0]
-        for place, number in enumerate(numbers):
-            eye = np.random.default_rng((recipe.seed, 4, self.step, place))
-            if place not in own:
-                continue
-            view = draw_view(*pictures[int(number)], recipe, eye)
-            pixels.append(torch.from_numpy(view.pixels).permute(2, 0, 1))
-            if recipe.dense == "mask":
-                truth = view.truth
-                if self.taught > len(examples.names):
-                    truth = np.where(truth == 255, len(examples.names), truth)
-                shares.append(torch.from_numpy(patch_shares(truth, patch, self.taught)))
-        part = self.together.share(numbers)
-        return Batch(
-            part,
-            torch.stack(pixels) if pixels else torch.zeros(0, 3, recipe.side, recipe.side),
-            [examples.texts[int(n)] for n in part],
-            torch.from_numpy(examples.labels[numbers]).to(self.device),
-            torch.stack(shares) if shares else None,
+    def _must_be_finite(self, loss: Tensor, size: Tensor) -> None:
+        """Stop before a step that would spoil the weights: they are the last good state."""
+        # in float16 a gradient may be too large for its numbers: the scaler leaves the step out
+        # and scales less, for as long as that can help
+        scaler = self.teacher.scaler
+        too_large = scaler.is_enabled() and scaler.get_scale() > 1
+        if torch.isfinite(loss) and (torch.isfinite(size) or too_large):
+            return
+        keeping.save(self)
+        keeping.export(self)
+        step, recipe = self.step, self.recipe
+        names = ", ".join(self.examples.name_of(int(n)) for n in self.reader.numbers(step))
+        raise FloatingPointError(
+            f"loss {float(loss):.4g} and gradient {float(size):.4g} at step {step} (epoch "
+            f"{step // self.steps_per_epoch + 1}) are not both finite; the state before it is kept "
+            f"in {self.out}. Look at the batch: {names}; or begin anew with resume=False and a "
+            f"lower `rate` (now {recipe.rate:g})"
         )
-
-    def _open(self, number: int) -> tuple[np.ndarray, np.ndarray | None]:
-        examples = self.examples
-        try:
-            picture = examples.picture(number)
-            truth = examples.truth(number) if self.recipe.dense == "mask" else None
-        except (OSError, ValueError) as error:
-            known = (examples.name_of(number), str(error))
-            if known not in self.skipped:
-                self.skipped.append(known)
-            raise _Unreadable from error
-        return picture, truth
 
     def _report(self, rate: float) -> None:
         names = self.tally[-1]
@@ -341,10 +341,6 @@ class Course:
         }
         self.curve.append(line)
         self.tally = []
-
-
-class _Unreadable(Exception):
-    """A picture that is skipped."""
 
 
 def smooth(values: Sequence[float], over: int = 5) -> list[float]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 from tqdm.auto import tqdm
 
 from ..captions import minerals_of
@@ -21,6 +22,7 @@ from ..minerals import vocabulary
 from ..photos import load_photo, resize_long_side
 from ..run import write_json
 
+GROUND = 254  # label of pixels that hold no mineral: resin, pits, holes
 CHUNK = 100  # sections drawn between two notes of how far the pool is
 
 
@@ -32,8 +34,9 @@ class Examples:
     texts : N captions
     labels : float32 [N, K], 1 where the text names the mineral
     picture : number -> uint8 [H, W, 3] RGB; may raise ValueError or OSError for one that cannot be
-        read
-    truth : number -> uint8 [H, W], index into `names`, 255 for anything else; None without masks
+        read; is called from several threads
+    truth : number -> uint8 [H, W], index into `names`, `GROUND` (254) where there is no mineral,
+        255 where it is not known or another one; None without masks
     files : what to call each photo in messages
     note : what they are, for the record of a run
     """
@@ -143,6 +146,7 @@ def section_examples(
         texts.append(paper_caption(found, row["text"]).text if found else row["text"])
     everything = vocabulary().names
     onto = np.full(256, 255, np.uint8)
+    onto[255] = GROUND
     for index, name in enumerate(everything):
         if name in names:
             onto[index] = names.index(name)
@@ -160,9 +164,14 @@ def section_examples(
 def _pool(folder: Path, first: int, count: int, workers: int, progress: bool):
     """Sections on disk, mapped into memory: images, labels as indices of the whole vocabulary
     (255: no mineral), and rows with title and text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):  # of several processes one draws, the others wait and read
+        return _fill(folder, first, count, workers, progress)
+
+
+def _fill(folder: Path, first: int, count: int, workers: int, progress: bool):
     from ..sections.sets import SIZE
 
-    folder.mkdir(parents=True, exist_ok=True)
     note = folder / "pool.json"
     wanted, done, rows = {"first": first, "count": count}, 0, []
     if note.is_file():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,7 @@ def save(course: Course) -> None:
         "adapters": {k: v.detach() for k, v in trainable_parameters(course.clip).items()},
         "optimiser": course.optimiser.state_dict(),
         "schedule": course.schedule.state_dict(),
+        "scaler": course.teacher.scaler.state_dict(),
         "step": course.step,
         "seconds": course.seconds,
         "curve": course.curve,
@@ -56,9 +58,14 @@ def go_on(course: Course) -> None:
         state = torch.load(path, map_location=course.device, weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise ValueError(
-            f"{path} cannot be read ({type(error).__name__}: {error}); remove it or pass "
-            "resume=False to begin anew"
+            f"{path} is cut short, damaged or no checkpoint ({path.stat().st_size} bytes, "
+            f"{type(error).__name__}); remove it or pass resume=False to begin anew"
         ) from error
+    if not isinstance(state, dict) or "what" not in state:
+        raise ValueError(
+            f"{path} is no checkpoint of a course; choose another folder for `out`, or pass "
+            "resume=False to take its place"
+        )
     own = identity(course)
     differ = [
         f"{key}: {state['what'].get(key)!r} there, {value!r} here"
@@ -75,19 +82,32 @@ def go_on(course: Course) -> None:
             place.copy_(state["adapters"][name])
     course.optimiser.load_state_dict(state["optimiser"])
     course.schedule.load_state_dict(state["schedule"])
+    course.teacher.scaler.load_state_dict(state["scaler"])
     course.step, course.seconds = state["step"], state["seconds"]
     course.curve, course.tally = state["curve"], state["tally"]
-    course.skipped = [tuple(pair) for pair in state["skipped"]]
+    course.skipped.extend(tuple(pair) for pair in state["skipped"])
+
+
+def begin_anew(course: Course) -> None:
+    """Remove what an earlier course left, so that nobody takes it for this one's."""
+    if course.together.is_main:
+        for name in ("last.pt", "curve.jsonl", "adapter.safetensors"):
+            (course.out / name).unlink(missing_ok=True)
+    course.together.wait()
 
 
 def identity(course: Course) -> dict:
     """What makes two courses the same; how much memory they may take does not."""
     recipe = {k: v for k, v in asdict(course.recipe).items() if k not in MEMORY_ONLY}
     recipe = {k: list(v) if isinstance(v, tuple) else v for k, v in recipe.items()}
+    examples = course.examples
+    taught = json.dumps([examples.texts, examples.files], ensure_ascii=False).encode()
+    taught = hashlib.sha256(taught + examples.labels.tobytes()).hexdigest()
     return recipe | {
         "base": course.clip.lora.base_sha256,
-        "photos": len(course.examples),
-        "classes": list(course.examples.names),
+        "photos": len(examples),
+        "classes": list(examples.names),
+        "texts, labels and file names (their hash)": taught[:12],
     }
 
 

@@ -94,7 +94,8 @@ def from_sets(cosine: Tensor, labels: Tensor) -> Tensor:
     highest, mean over the minerals; 0 for a photo without labels
     """
     logs = (SCALE * cosine).log_softmax(-1)
-    held = labels[:, None] > 0
+    # a photo without labels: everything is allowed, or the logarithm of 0 would spoil its gradient
+    held = (labels[:, None] > 0) | (labels.sum(-1) == 0)[:, None, None]
     inside = -logs.masked_fill(~held, -torch.inf).logsumexp(-1).mean(-1)
     most = max(1, round(TOP * cosine.shape[1]))
     present = logs.exp().topk(most, dim=1).values.mean(1).clamp(min=1e-6)

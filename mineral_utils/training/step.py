@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,27 +14,10 @@ from ..encoders.clip import class_feature, project_values, run_blocks
 from ..encoders.text import find_templates, text_features
 from ..recipes import Recipe
 from .losses import contrastive, from_masks, from_sets, targets
+from .reading import Batch
 from .together import Together
 
 Affinity = Callable[[Tensor], Tensor]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What one process sees of a batch of N pictures.
-
-    numbers : int64 [n], which photos
-    pixels : uint8 [n, 3, S, S]
-    texts : n captions
-    labels : float32 [N, K], of the whole batch
-    shares : float32 [n, patches, K + ground], from masks, or None
-    """
-
-    numbers: np.ndarray
-    pixels: Tensor
-    texts: Sequence[str]
-    labels: Tensor
-    shares: Tensor | None
 
 
 class Teacher:
@@ -66,11 +48,15 @@ class Teacher:
         self.clip, self.tokenizer, self.words, self.recipe = clip, tokenizer, words, recipe
         self.affinity, self.weights, self.together = affinity, weights, together
         self.device = clip.logit_scale.device
+        # half precision loses small gradients unless they are made larger on the way
+        self.scaler = torch.amp.GradScaler(
+            self.device.type, init_scale=1024.0, enabled=recipe.precision == "float16"
+        )
         self.templates = find_templates(recipe.prompts)
         self.learning = [p for p in clip.parameters() if p.requires_grad]
 
     def teach(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """Losses of a batch, their gradients added to the adapters'.
+        """Losses of a batch, their gradients (times `scaler`'s factor) added to the adapters'.
 
         Where the batch goes through in parts (`Recipe.micro`), features are computed without
         gradients first, the loss's gradient with respect to them is kept, and every part is
@@ -82,9 +68,9 @@ class Teacher:
         dict of the losses that the recipe has: ``contrast``, ``dense``, and ``loss``, their sum;
         scalars without gradient
         """
-        recipe, total = self.recipe, len(batch.labels)
-        size = recipe.micro or max(len(batch.numbers), 1)
-        parts = [slice(k, k + size) for k in range(0, len(batch.numbers), size)]
+        recipe, count, total = self.recipe, len(batch.own), len(batch.labels)
+        size = recipe.micro or max(count, 1)
+        parts = [slice(k, k + size) for k in range(0, count, size)]
         sentence = self.templates[int(rng.integers(len(self.templates)))]
         losses: dict[str, Tensor] = {}
         kept = None
@@ -101,10 +87,10 @@ class Teacher:
                 if seen
                 else self._nothing()
             )
-            whole = [self.together.gather(leaf.detach(), leaf, total) for leaf in leaves]
-            scale = self.clip.logit_scale.exp()
-            loss = contrastive(*whole, scale, targets(batch.labels, recipe.targets))
-            (recipe.contrast * loss).backward()
+            whole = [self.together.gather(leaf, batch.sizes) for leaf in leaves]
+            wanted = targets(batch.labels.to(self.device), recipe.targets)
+            loss = contrastive(*whole, self.clip.logit_scale.exp(), wanted)
+            self.scaler.scale(recipe.contrast * loss).backward()
             losses["contrast"] = loss.detach()
             slopes = [[leaf.grad[part] for leaf in leaves] for part in parts]
         dense = torch.zeros((), device=self.device)
@@ -116,11 +102,11 @@ class Teacher:
             if "dense" in seen:
                 one = seen["dense"].sum() / total
                 dense = dense + one.detach()
-                roots.append(recipe.dense_weight * one)
+                roots.append(self.scaler.scale(recipe.dense_weight * one))
                 grads.append(torch.ones_like(one))
             torch.autograd.backward(roots, grads)
         if recipe.dense != "none":
-            losses["dense"] = self.together.mean(dense) * self.together.count
+            losses["dense"] = self.together.sum(dense)
         self.together.add_gradients(self.learning, self.clip.logit_scale)
         weights = {"contrast": recipe.contrast, "dense": recipe.dense_weight}
         return losses | {"loss": sum(weights[k] * v for k, v in losses.items())}
@@ -154,9 +140,8 @@ class Teacher:
                 shares = batch.shares[part].to(self.device)
                 seen["dense"] = from_masks(cosine, shares, self.weights)
             else:
-                own = self.together.share(np.arange(len(batch.labels)))[part]
-                classes = batch.labels.shape[1]
-                seen["dense"] = from_sets(cosine[..., :classes], batch.labels[own])
+                labels = batch.labels[batch.own[part]].to(self.device)
+                seen["dense"] = from_sets(cosine[..., : labels.shape[1]], labels)
         return seen
 
 

@@ -8,7 +8,7 @@ gradient of one process with the whole batch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ class Together:
     Attributes
     ----------
     rank, count : number of this process, and of all
+    device : what this process computes on: its own GPU where there are several
     """
 
     def __init__(self, device: torch.device):
@@ -30,6 +31,8 @@ class Together:
         self.state = PartialState(cpu=device.type == "cpu")
         self.rank: int = self.state.process_index
         self.count: int = self.state.num_processes
+        several = self.count > 1 and device.type == "cuda"
+        self.device: torch.device = self.state.device if several else device
 
     @property
     def is_main(self) -> bool:
@@ -41,22 +44,20 @@ class Together:
         few."""
         return np.array_split(numbers, self.count)[self.rank]
 
-    def gather(self, features: Tensor, own: Tensor, total: int) -> Tensor:
-        """All processes' rows in the order of the batch, `own` standing for this one's.
+    def gather(self, own: Tensor, sizes: Sequence[int]) -> Tensor:
+        """All processes' rows in the order of the batch; only this one's carry a gradient.
 
         Parameters
         ----------
-        features : float [n, D] of this process, without gradient
-        own : the same with gradient
-        total : rows of all processes together
+        own : float [n, D] of this process
+        sizes : rows of each process
         """
         if self.count == 1:
             return own
         from accelerate.utils import gather
 
-        sizes = [len(part) for part in np.array_split(np.arange(total), self.count)]
-        room = features.new_zeros(max(sizes), features.shape[1])
-        room[: len(features)] = features
+        room = own.new_zeros(max(sizes), own.shape[1])
+        room[: len(own)] = own.detach()
         parts = gather(room).split(max(sizes))
         parts = [part[:size] for part, size in zip(parts, sizes, strict=True)]
         parts[self.rank] = own
@@ -69,19 +70,40 @@ class Together:
             return
         from accelerate.utils import reduce
 
-        for parameter in parameters:
-            if parameter.grad is None:  # a process whose part was empty
-                parameter.grad = torch.zeros_like(parameter)
-            how = "mean" if parameter is temperature else "sum"
-            parameter.grad.copy_(reduce(parameter.grad, how))
+        parameters = [*parameters]
+        # one long vector: a hundred small messages would wait for each other; at its end, in how
+        # many processes each had a gradient (none has one in a process whose part was empty)
+        flat = [
+            torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten()
+            for p in parameters
+        ]
+        flat.append(torch.tensor([float(p.grad is not None) for p in parameters]).to(flat[0]))
+        *summed, there = reduce(torch.cat(flat), "sum").split([len(part) for part in flat])
+        for parameter, total, count in zip(parameters, summed, there.tolist(), strict=True):
+            if count:
+                if parameter is temperature:
+                    total = total / self.count
+                parameter.grad = total.view_as(parameter).clone()
 
-    def mean(self, value: Tensor) -> Tensor:
-        """Mean of a number over the processes."""
+    def sum(self, value: Tensor) -> Tensor:
+        """Sum of a number over the processes, without gradient."""
         if self.count == 1:
-            return value
+            return value.detach()
         from accelerate.utils import reduce
 
-        return reduce(value.detach().clone(), "mean")
+        return reduce(value.detach().clone(), "sum")
+
+    def any(self, flag: bool) -> bool:
+        """Whether it is so in any process."""
+        return bool(self.sum(torch.tensor(float(flag), device=self.device)))
+
+    def joined(self, found: dict) -> dict:
+        """What all processes found, in one table."""
+        if self.count == 1:
+            return found
+        from accelerate.utils import gather_object
+
+        return {key: value for part in gather_object([found]) for key, value in part.items()}
 
     def wait(self) -> None:
         """Until all processes are here."""

@@ -53,7 +53,7 @@ def draw_view(
         truth = truth[top : top + rows, left : left + columns][down][:, across]
     if pixels.shape[:2] != (side, side):
         shrunk = Image.fromarray(np.ascontiguousarray(pixels))
-        pixels = np.asarray(shrunk.resize((side, side), Image.Resampling.BICUBIC))
+        pixels = np.array(shrunk.resize((side, side), Image.Resampling.BICUBIC))
     if recipe.turn:
         quarter, mirror = int(rng.integers(4)), rng.random() < 0.5
         pixels, truth = (_turn(plane, quarter, mirror) for plane in (pixels, truth))
