@@ -50,6 +50,7 @@ _MODULES = (
     "dataset",
     "dense",
     "encoders",
+    "evaluation",
     "example",
     "lumenstone",
     "metrics",

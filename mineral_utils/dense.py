@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 
 from . import trident
 from .encoders import Encoders, SamView
+from .photos import resize_long_side
 from .profiles import Preset
 
 
@@ -22,12 +23,14 @@ def splice(
     *,
     batch: int = 4,
     progress: bool = False,
+    alone: bool = False,
 ) -> tuple[Tensor, str]:
     """CLIP's features of all windows under DINO's affinity, as one map of the photo.
 
     Parameters
     ----------
     image : uint8 [H, W, 3]
+    alone : CLIP alone: every patch says what it sees itself (MaskCLIP, arXiv 2112.01071)
 
     Returns
     -------
@@ -35,7 +38,8 @@ def splice(
     """
     layout = _Layout(encoders, image.shape[:2], preset)
     out = trident.Splice(layout.map_grid, encoders.clip.width, encoders.device)
-    for boxes, features in window_features(encoders, image, preset, batch=batch, progress=progress):
+    windows = clip_features if alone else window_features
+    for boxes, features in windows(encoders, image, preset, batch=batch, progress=progress):
         out.add(features, boxes)
     return out.map(), layout.mean_over
 
@@ -93,9 +97,33 @@ def window_features(
                 weights.to(values.dtype), values, layout.dino_grid, layout.clip_grid
             )
             seen = clip.project_out(seen).float().unflatten(1, layout.dino_grid)
-            if layout.cells != layout.dino_grid:
-                seen = torch.stack([trident.resize_map(s, layout.cells) for s in seen])
-            yield boxes // clip.patch * layout.ratio, seen
+            yield layout.in_cells(boxes), layout.resized(seen)
+
+
+@torch.inference_mode()
+def clip_features(
+    encoders: Encoders, image: np.ndarray, preset: Preset, *, batch: int = 4, progress: bool = False
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Like `window_features`, with attention by the identity: each patch's own value, no DINO."""
+    clip, layout = encoders.clip, _Layout(encoders, image.shape[:2], preset)
+    starts = range(0, len(layout.boxes), batch)
+    for start in tqdm(starts, desc="windows", disable=not progress or len(layout.boxes) < 8):
+        boxes = layout.boxes[start : start + batch]
+        pixels = trident.cut_windows(image, boxes, layout.size).to(encoders.device)
+        own = clip.project_out(clip.values(pixels)).float().unflatten(1, layout.clip_grid)
+        yield layout.in_cells(boxes), layout.resized(own)
+
+
+def working_size(image: np.ndarray, preset: Preset) -> np.ndarray:
+    """The photo scaled down to the preset's long and short side, never up."""
+    target = max(image.shape[:2])
+    if preset.long_side:
+        target = min(target, preset.long_side)
+    if preset.short_side:
+        target = min(target, round(preset.short_side * max(image.shape[:2]) / min(image.shape[:2])))
+    if target == max(image.shape[:2]):
+        return image
+    return resize_long_side(image, target)[0]
 
 
 def look(encoders: Encoders, image: np.ndarray, preset: Preset) -> SamView:
@@ -175,3 +203,14 @@ class _Layout:
         self.mean_over = preset.similarity_mean
         if self.mean_over == "auto":
             self.mean_over = "photo" if self.one_pass else "window"
+        self.patch = clip.patch
+
+    def in_cells(self, boxes: np.ndarray) -> np.ndarray:
+        """Windows in px as windows in cells of the map."""
+        return boxes // self.patch * self.ratio
+
+    def resized(self, features: Tensor) -> Tensor:
+        """Features of windows [B, rows, columns, C] on the map's cells."""
+        if features.shape[1:3] == self.cells:
+            return features
+        return torch.stack([trident.resize_map(each, self.cells) for each in features])

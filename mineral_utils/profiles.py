@@ -118,7 +118,8 @@ class ModelSpec:
 @dataclass(frozen=True)
 class Profile:
     """Which models, and how they look at photos unless told otherwise. `note` says in a few words
-    what they are; `warning` is shown with every picture."""
+    what they are; `warning` is shown with every picture; `background` holds the words that ask for
+    what is no ore (LumenStone's masks have one class for resin, gangue, pits and cracks)."""
 
     name: str
     clip: ModelSpec
@@ -127,6 +128,16 @@ class Profile:
     preset: Preset = field(default_factory=Preset)
     note: str = ""
     warning: str = ""
+    background: tuple[str, ...] = ("quartz", "calcite", "dolomite", "resin")
+
+    def __post_init__(self) -> None:
+        words = self.background
+        if isinstance(words, str) or not words or not all(isinstance(w, str) for w in words):
+            raise ValueError(
+                f"profile {self.name!r}: background is {words!r}; write a list of words, such as "
+                "[quartz, calcite, dolomite, resin]"
+            )
+        object.__setattr__(self, "background", tuple(words))
 
 
 def load_preset(preset: str | Preset = "script336", **changes: Any) -> Preset:

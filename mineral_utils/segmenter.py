@@ -23,10 +23,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from . import trident
-from .dense import look, splice
+from .dense import look, splice, working_size
 from .encoders import Encoders, SamView, load_encoders
 from .minerals import vocabulary
-from .photos import Photo, as_photo, resize_long_side
+from .photos import Photo, as_photo
 from .profiles import Preset, Profile, load_preset, load_profile
 from .run import pick_device
 from .segmentation import Segmentation
@@ -133,16 +133,31 @@ class Segmenter:
             ]
         photo = as_photo(photo)
         preset = self.preset.replace(**changes)
-        image = _working_size(photo.image, preset)
+        image = working_size(photo.image, preset)
+        spliced, mean_over = self._splice(image, preset, progress=progress)
         with self._autocast():
-            spliced, mean_over = splice(
-                self.encoders, image, preset, batch=self._batch, progress=progress
-            )
             view = look(self.encoders, image, preset)
+        stages = {"spliced": spliced, "correlation": view.correlation} if keep_stages else {}
+        return self._scene(photo, image, preset, spliced, mean_over, view, stages)
+
+    def _splice(self, image: np.ndarray, preset: Preset, **options) -> tuple[Tensor, str]:
+        with self._autocast():
+            return splice(self.encoders, image, preset, batch=self._batch, **options)
+
+    def _scene(
+        self,
+        photo: Photo,
+        image: np.ndarray,
+        preset: Preset,
+        spliced: Tensor,
+        mean_over: str,
+        view: SamView,
+        stages: dict[str, Tensor],
+    ) -> Scene:
+        """What SAM saw, spread over the spliced map."""
         pooled = trident.aggregate(view.correlation, spliced, view.grid)
         features = F.normalize(self.encoders.clip.embed(pooled), dim=-1)
-        stages = {"spliced": spliced, "correlation": view.correlation} if keep_stages else {}
-        view = SamView(view.embedding, None, view.grid, view.input_size, view.photo_size)
+        view = replace(view, correlation=None)  # the largest array of all is not needed any more
         return Scene(photo, image.shape[:2], features, view, preset, self, mean_over, stages)
 
     @property
@@ -167,7 +182,8 @@ class Scene:
     preset : the parameters that were used
     model : the `Segmenter` that encoded it
     similarity_mean : ``"photo"`` or ``"window"``, what the mean ran over
-    stages : spliced map and correlation, where asked for
+    stages : maps before the last stage, where asked for: ``"spliced"``, ``"correlation"``, from
+        `encode_together` also ``"own"``
     """
 
     photo: Photo
@@ -239,21 +255,102 @@ class Scene:
             um_per_px=self.photo.um_per_px,
         )
 
-    def similarity(
-        self, name: str, *, open_vocabulary: bool = False, templates=None
-    ) -> np.ndarray:
+    def after(self, stage: str) -> Scene:
+        """The photo as the method knows it after an earlier stage; for words, not for refinement.
+
+        Parameters
+        ----------
+        stage : ``"clip"`` (CLIP's own map, patch by patch), ``"dino"`` (spliced under DINO's
+            affinity) or ``"sam"`` (all: this scene)
+
+        Raises
+        ------
+        ValueError
+            An unknown stage, or one that was not kept: see `encode_together`.
+        """
+        if stage == "sam":
+            return self
+        key = {"clip": "own", "dino": "spliced"}.get(stage)
+        if key not in self.stages:
+            raise ValueError(
+                f"there is no map after {stage!r} in this scene; stages are clip, dino and sam, "
+                "and encode_together(..., keep_stages=True) keeps the first two"
+            )
+        kept = self.stages[key]
+        features = F.normalize(self.model.encoders.clip.embed(kept.flatten(0, 1)), dim=-1)
+        view = replace(self.view, grid=tuple(kept.shape[:2]))
+        return replace(self, features=features, view=view, stages={})
+
+    def similarity(self, name: str, *, open_vocabulary: bool = False, templates=None) -> np.ndarray:
         """Cosine of every cell with one mineral, float32 [rows, columns] in [-1, 1]."""
         result = self.segment([name], open_vocabulary=open_vocabulary, templates=templates)
         return result.cosine.amax(-1).numpy()
 
 
-def _working_size(image: np.ndarray, preset: Preset) -> np.ndarray:
-    """The photo scaled down to the preset's long and short side, never up."""
-    target = max(image.shape[:2])
-    if preset.long_side:
-        target = min(target, preset.long_side)
-    if preset.short_side:
-        target = min(target, round(preset.short_side * max(image.shape[:2]) / min(image.shape[:2])))
-    if target == max(image.shape[:2]):
-        return image
-    return resize_long_side(image, target)[0]
+def encode_together(
+    models: Mapping[str, Segmenter],
+    photo,
+    *,
+    keep_stages: bool = False,
+    progress: bool = False,
+    **changes,
+) -> dict[str, Scene]:
+    """Encode one photo with models that differ in CLIP alone: SAM, the costly part, looks once.
+
+    Parameters
+    ----------
+    models : name -> model, such as the base and the tuned one
+    photo, progress, **changes : as in `Segmenter.encode`
+    keep_stages : keep CLIP's own map and the spliced one, for `Scene.after`
+
+    Returns
+    -------
+    dict of name to Scene
+
+    Raises
+    ------
+    ValueError
+        No models, or they differ in more than CLIP: another preset, DINO or SAM.
+    """
+    if not models:
+        raise ValueError("there is no model to encode with; give at least one, by name")
+    first, *others = models.values()
+    for name, other in zip([*models][1:], others, strict=True):
+        unlike = [
+            what
+            for what, alike in (
+                ("preset", first.preset == other.preset),
+                ("DINO", _same(first.encoders.dino.vit, other.encoders.dino.vit)),
+                ("SAM", _same(first.encoders.sam.sam, other.encoders.sam.sam)),
+            )
+            if not alike
+        ]
+        if unlike:
+            raise ValueError(
+                f"{name!r} and {next(iter(models))!r} differ in {' and '.join(unlike)}; models "
+                "that encode together may differ in CLIP alone: encode the others by themselves"
+            )
+    photo, preset = as_photo(photo), first.preset.replace(**changes)
+    image = working_size(photo.image, preset)
+    with first._autocast():
+        view = look(first.encoders, image, preset)
+    scenes = {}
+    for name, model in models.items():
+        spliced, mean_over = model._splice(image, preset, progress=progress)
+        stages = {}
+        if keep_stages:
+            own, _ = model._splice(image, preset, progress=progress, alone=True)
+            stages = {"own": own, "spliced": spliced}
+        scenes[name] = model._scene(photo, image, preset, spliced, mean_over, view, stages)
+    return scenes
+
+
+def _same(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    """Whether two models hold the same weights."""
+    if one is other:
+        return True
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(
+        value.shape == second[key].shape and torch.equal(value, second[key])
+        for key, value in first.items()
+    )

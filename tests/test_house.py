@@ -310,6 +310,7 @@ ROOM = {"checkpoint": "weights", "download": "weights", "mineral_file": "mineral
 ROOM |= {"shipped": "weights", "recipes": "profiles"}
 ROOM |= {"dense": "segmenter", "segmentation": "segmenter"}
 MAY_IMPORT |= {"scoring": ("segmenter", "metrics", "sections")}
+MAY_IMPORT |= {"evaluation": ("segmenter", "metrics", "sections", "lumenstone", "run")}
 
 
 def _imported(path: Path) -> set[str]:

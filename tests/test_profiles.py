@@ -121,6 +121,15 @@ def test_a_profile_of_ones_own(tmp_path):
     assert load_profile(str(tmp_path / "mine.yaml")) == named
 
 
+def test_a_profile_says_how_the_background_is_asked_for(tmp_path):
+    assert load_profile().background == ("quartz", "calcite", "dolomite", "resin")
+    own = load_profile(_file(tmp_path, OWN + "background: [epoxy, silicate]\n"))
+    assert own.background == ("epoxy", "silicate")
+    for wrong in ("epoxy", "[]", "[1]"):
+        with pytest.raises(ValueError, match="write a list of words, such as"):
+            load_profile(_file(tmp_path, OWN + f"background: {wrong}\n"))
+
+
 def test_a_profile_may_change_parameters_of_a_preset(tmp_path):
     changed = OWN + "preset: {name: bench336, prob_thd: 0.25}\n"
     preset = load_profile(_file(tmp_path, changed)).preset

@@ -22,7 +22,7 @@ A map names a mineral when it covers at least ``min_share`` of the photo. Backgr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class MirrorRow:
         int64 [n, K, K + 1], one a photo, for intervals and paired differences.
     truth, named : numpy.ndarray
         bool [n, M]: minerals there, and named (for chance: one draw of many).
+    shares : numpy.ndarray or None
+        float [n, M], what of each photo the map covers, where that decides what is named: see
+        `at_threshold`.
     """
 
     baseline: str
@@ -70,6 +73,7 @@ class MirrorRow:
     confusions: np.ndarray | None = field(repr=False)
     truth: np.ndarray = field(repr=False)
     named: np.ndarray = field(repr=False)
+    shares: np.ndarray | None = field(default=None, repr=False)
 
 
 def mirror(
@@ -155,8 +159,12 @@ def mirror(
     rows = [_chance(truth, np.array(counts["chance"]), size, rng)]
     rows.append(score_row("naming everything", None, truth, everything))
     for name in list(painters)[1:]:
-        covered = named(np.array(shares[name])[:, mineral], min_share)
-        rows.append(score_row(name, np.array(counts[name]), truth, by_order.get(name, covered)))
+        if name in by_order:
+            rows.append(score_row(name, np.array(counts[name]), truth, by_order[name]))
+            continue
+        cover = np.array(shares[name])[:, mineral]
+        row = score_row(name, np.array(counts[name]), truth, named(cover, min_share))
+        rows.append(replace(row, shares=cover))
     return tuple(rows)
 
 
@@ -210,6 +218,19 @@ def _chance(
         rows.append(score_row("chance", confusions, truth, ranks < size))
     means = {key: float(np.mean([getattr(r, key) for r in rows])) for key in _SET_SCORES}
     return MirrorRow(**(vars(rows[-1]) | means))
+
+
+def at_threshold(row: MirrorRow, min_share: float) -> MirrorRow:
+    """The same maps, with another share of the photo from which they name a mineral.
+
+    Rows whose set does not come from a map (chance, naming everything, frequencies) stay as they
+    are. A fair comparison gives every row the threshold that is best for it on validation photos
+    (`best_threshold`).
+    """
+    if row.shares is None:
+        return row
+    again = score_row(row.baseline, row.confusions, row.truth, named(row.shares, min_share))
+    return replace(again, shares=row.shares)
 
 
 _SET_SCORES = ("f1_macro", "f1_samples", "f1_micro", "jaccard_macro", "jaccard_samples")

@@ -1,4 +1,4 @@
-"""How sure a number is: bootstrap over photos, paired differences, Wilson.
+"""How sure a number is: bootstrap over photos, paired differences, leaving one out, Wilson.
 
 Pixels of one photo are not independent, nor are photos of one section: what is drawn anew is
 whole photos, or whole groups of them where the groups (specimens, sections) are known. Intervals
@@ -123,6 +123,63 @@ def paired(
     return bootstrap(
         lambda rows: statistic(second[rows]) - statistic(first[rows]), len(first), **options
     )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How far a number hangs on single photos.
+
+    Attributes
+    ----------
+    value : float
+        On all photos.
+    lo, hi : float
+        The lowest and the highest value when one photo (or group) is left out.
+    lowest, highest : int or hashable
+        Whose absence gives them: position of the photo, or name of the group.
+    n : int
+        How many were left out, each in its turn.
+    """
+
+    value: float
+    lo: float
+    hi: float
+    lowest: Hashable
+    highest: Hashable
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.value:.3f}, without one of {self.n} from {self.lo:.3f} to {self.hi:.3f}"
+
+
+def leave_one_out(
+    statistic: Callable[[np.ndarray], float], n: int, *, groups: Sequence[Hashable] | None = None
+) -> LeftOut:
+    """The range of a number over leaving out each photo, or each group of photos, once.
+
+    Parameters
+    ----------
+    statistic, n, groups
+        As in `bootstrap`.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two photos or groups are there.
+    """
+    members = _members(n, groups)
+    if len(members) < 2:
+        raise ValueError("leaving one out needs at least two photos (or groups), got one.")
+    names = list(range(n)) if groups is None else list(dict.fromkeys(groups))
+    without = np.array(
+        [float(statistic(np.setdiff1d(np.arange(n), rows))) for rows in members], float
+    )
+    value = float(statistic(np.arange(n)))
+    if np.isnan(without).all():
+        return LeftOut(value, math.nan, math.nan, names[0], names[0], len(members))
+    low, high = int(np.nanargmin(without)), int(np.nanargmax(without))
+    lo, hi = float(without[low]), float(without[high])
+    return LeftOut(value, lo, hi, names[low], names[high], len(members))
 
 
 def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:

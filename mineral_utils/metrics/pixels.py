@@ -137,13 +137,12 @@ def fold(matrix: np.ndarray, allowed: np.ndarray) -> np.ndarray:
     int64 [..., K, K + 1]
     """
     n_classes, n_answers = allowed.shape
+    home = homes(allowed)
     if matrix.shape[-2:] != (n_classes, n_answers + 1):
         raise ValueError(
             f"the confusion is {list(matrix.shape)}, but {n_classes} classes and {n_answers} names"
             f" need [..., {n_classes}, {n_answers + 1}]."
         )
-    width = np.where(allowed, allowed.sum(axis=1, keepdims=True), n_answers + 1)
-    home = np.where(allowed.any(axis=0), width.argmin(axis=0), n_classes)
     column = np.where(allowed, np.arange(n_classes)[:, None], home)
     column = np.concatenate([column, np.full((n_classes, 1), n_classes)], axis=1)
     folded = np.zeros((*matrix.shape[:-1], n_classes + 1), np.int64)
@@ -151,6 +150,15 @@ def fold(matrix: np.ndarray, allowed: np.ndarray) -> np.ndarray:
         for p in range(n_answers + 1):
             folded[..., k, column[k, p]] += matrix[..., k, p]
     return folded
+
+
+def homes(allowed: np.ndarray) -> np.ndarray:
+    """The class that each answer counts as: the narrowest that accepts it, K where none does.
+
+    bool [K, P] to int64 [P].
+    """
+    width = np.where(allowed, allowed.sum(axis=1, keepdims=True), allowed.shape[1] + 1)
+    return np.where(allowed.any(axis=0), width.argmin(axis=0), len(allowed))
 
 
 def iou(matrix: np.ndarray) -> np.ndarray:
