@@ -31,6 +31,7 @@ from mineral_utils.evaluation import (
     paper_table,
     question,
     section_cases,
+    some_photos,
     value,
     whole_photo_scores,
 )
@@ -348,6 +349,16 @@ def test_differences_are_of_the_same_photos(found):
     with pytest.raises(ValueError, match="there is no number 'f2_macro'"):
         value(base, "f2_macro")
     assert best([elsewhere, base, tuned], "miou") in (base, tuned)
+
+
+def test_a_row_of_some_photos(found):
+    row = found.row("tuned")
+    part = some_photos(row, [2, 0])
+    assert part.n == 2 and part.truth.tolist() == row.truth[[2, 0]].tolist()
+    assert part.shares.tolist() == row.shares[[2, 0]].tolist()
+    assert some_photos(row, np.arange(3)).miou == row.miou
+    blind = score_row("blind", None, row.truth, row.named)
+    assert some_photos(blind, row.truth.any(axis=1)).confusions is None
 
 
 def test_the_papers_tables_stand_beside_ours(found):

@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from .asking import answers, whole_photo_scores
-from .compare import best, difference, interval, value
+from .compare import best, difference, interval, some_photos, value
 from .question import (
     Case,
     Question,
@@ -58,6 +58,7 @@ __all__ = [
     "paper_table",
     "question",
     "section_cases",
+    "some_photos",
     "value",
     "whole_photo_scores",
 ]

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from ..metrics import Interval, MirrorRow, bootstrap, mean_iou, paired, set_scores
+from ..metrics import (
+    Interval,
+    MirrorRow,
+    bootstrap,
+    mean_iou,
+    paired,
+    score_row,
+    set_scores,
+)
 
 AVERAGED = ("macro", "weighted", "samples", "micro")
 SCORES = ("jaccard", "recall", "precision", "f1")  # in the paper's order
@@ -66,6 +75,14 @@ def value(row: MirrorRow, metric: str) -> float:
 def best(rows: Sequence[MirrorRow], metric: str = "f1_macro") -> MirrorRow:
     """The row with the highest value; the first among equals."""
     return max(rows, key=lambda row: np.nan_to_num(value(row, metric), nan=-1))
+
+
+def some_photos(row: MirrorRow, which: Sequence[int] | np.ndarray) -> MirrorRow:
+    """The row's scores on some of its photos, int positions or a bool mask [n]."""
+    which = np.asarray(which)
+    counts = None if row.confusions is None else row.confusions[which]
+    part = score_row(row.baseline, counts, row.truth[which], row.named[which])
+    return replace(part, shares=None if row.shares is None else row.shares[which])
 
 
 def _how(specimens: Sequence[Hashable] | None, draws: int, seed: int) -> dict:

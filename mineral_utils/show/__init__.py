@@ -1,4 +1,5 @@
-"""Every picture of the suite: photos, maps, digital sections, similarities, prompts, saved figures.
+"""Every picture of the suite: photos, maps, digital sections, similarities, prompts, scores, saved
+figures.
 
 Helpers take an image (uint8 [H, W, 3] RGB, or a ``Photo``, whose scale is then known) and an
 ``ax``, and return the axes, whose coordinates are pixels of the image, x to the right and y down::
@@ -15,6 +16,7 @@ from .canvas import scale_bar, show_photo
 from .dataset import marked_text, show_co_occurrence, show_counts, show_texts
 from .figures import save_figure, save_picture
 from .maps import mineral_table, overlay, show_segmentation
+from .scores import show_confusion, show_intervals, show_marks
 from .sections import show_section, show_sheet, show_spectra
 from .steps import show_prompts, show_similarity, show_windows
 
@@ -26,7 +28,10 @@ __all__ = [
     "save_picture",
     "scale_bar",
     "show_co_occurrence",
+    "show_confusion",
     "show_counts",
+    "show_intervals",
+    "show_marks",
     "show_photo",
     "show_prompts",
     "show_section",

@@ -1,0 +1,69 @@
+"""Scores as pictures: what is drawn where, and what is refused."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from mineral_utils.metrics import Interval
+from mineral_utils.show import show_confusion, show_intervals, show_marks
+from mineral_utils.show.scores import MARKS
+
+
+@pytest.fixture(autouse=True)
+def _closed():
+    yield
+    plt.close("all")
+
+
+def test_marks_stand_at_their_numbers_and_differ_in_shape():
+    series = {"base": [0.1, 0.2, np.nan], "tuned": [0.5, np.nan, np.nan]}
+    ax = show_marks(["a", "b", "c"], series, xlabel="IoU")
+    dots = [each for each in ax.collections if each.get_label() in series]
+    assert [each.get_label() for each in dots] == ["base", "tuned"]
+    assert np.allclose(dots[0].get_offsets()[:2], [(0.1, 0), (0.2, 1)])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first name is on top
+    assert len({mark for _, mark in MARKS}) == len({colour for colour, _ in MARKS}) == len(MARKS)
+
+
+@pytest.mark.parametrize(
+    "series", [{}, {"x": [1]}, {str(k): [0, 0] for k in range(7)}], ids=["none", "short", "many"]
+)
+def test_series_that_do_not_fit_are_refused(series):
+    with pytest.raises(ValueError, match="give one to 6 series"):
+        show_marks(["a", "b"], series)
+
+
+def test_intervals_have_their_number_beside_them():
+    found = {"base": Interval(0.1, 0.05, 0.2, 9, 0.95), "tuned": Interval(0.6, 0.5, 0.7, 9, 0.95)}
+    ax = show_intervals(found, stressed=["tuned"], zero=True)
+    assert {text.get_text() for text in ax.texts} == {"0.10", "0.60"}
+    spans = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [1, 1]]
+    assert [list(span) for span in spans] == [[0.5, 0.7]]
+    colours = {line.get_color() for line in ax.lines if line.get_marker() in "os"}
+    assert colours == {MARKS[0][0], MARKS[1][0]}
+    with pytest.raises(ValueError, match="no interval"):
+        show_intervals({})
+
+
+def test_a_confusion_shares_out_each_row():
+    counts = np.array([[8, 2, 0, 0], [0, 0, 0, 0], [0, 96, 0, 4]])
+    ax = show_confusion(counts, ["a", "b", "c"], title="tuned")
+    (image,) = ax.images
+    # b was never true: no row; it was an answer: a column; c was true: a column of its own
+    assert np.allclose(image.get_array(), [[0.8, 0.2, 0, 0], [0, 0.96, 0, 0.04]])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "c"]
+    assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "b", "c", "unknown"]
+    assert sorted(text.get_text() for text in ax.texts) == ["20", "80", "96"]
+    assert len(ax.patches) == 2  # the right answers are framed
+    known = show_confusion(np.array([[3, 1, 0], [0, 5, 0]]), ["a", "b"])
+    assert [text.get_text() for text in known.get_xticklabels()] == ["a", "b"]
+
+
+def test_confusions_that_show_nothing_are_refused():
+    with pytest.raises(ValueError, match=r"2 names need \[2, 3\]"):
+        show_confusion(np.ones((2, 2), int), ["a", "b"])
+    with pytest.raises(ValueError, match="no true pixel"):
+        show_confusion(np.zeros((2, 3), int), ["a", "b"])
