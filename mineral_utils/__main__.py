@@ -1,4 +1,5 @@
-"""``python -m mineral_utils info | demo | segment | captions | dataset``: batch, scripts, CI."""
+"""``python -m mineral_utils info | demo | segment | collect | captions | dataset | train``: batch,
+scripts, CI."""
 
 from __future__ import annotations
 
@@ -52,6 +53,13 @@ def _parser() -> argparse.ArgumentParser:
     dataset_command.add_arguments(dataset)
     dataset.set_defaults(run=dataset_command.run)
 
+    train = commands.add_parser("train", help="tune a profile's CLIP on photos of minerals")
+    train.add_argument("config", type=Path, metavar="CONFIG", help="a .yaml file")
+    train.add_argument("--out", type=Path, help="folder of the results, in place of the file's")
+    train.add_argument("--device", help="auto, cpu, cuda, cuda:1 …")
+    train.add_argument("--fresh", action="store_true", help="begin anew, whatever lies there")
+    train.set_defaults(run=_train)
+
     captions = commands.add_parser(
         "captions",
         help="minerals out of titles and texts: JSON lines in, JSON lines out",
@@ -89,6 +97,12 @@ def _captions(options: argparse.Namespace) -> int:
         count=options.count,
         seed=options.seed,
     )
+
+
+def _train(options: argparse.Namespace) -> int:
+    from .training.command import run  # brings torch
+
+    return run(options.config, out=options.out, device=options.device, fresh=options.fresh)
 
 
 def _segment(options: argparse.Namespace) -> int:

@@ -42,7 +42,7 @@ from mineral_utils.training import (
 from mineral_utils.training import course as course_module
 
 from .reference import one_thread  # noqa: F401
-from .tiny_course import BROKEN, COURSES, NAMES, PROFILE, dataset, examples
+from .tiny_course import BROKEN, COURSES, NAMES, PROFILE, TWO_PROCESSES, dataset, examples
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = torch.device("cpu")
@@ -480,12 +480,11 @@ def test_killed_at_a_random_moment_and_resumed_is_bit_equal(whole, tmp_path):
 def test_two_processes_give_the_adapters_of_one(tmp_path):
     """Parts of 3 and 2 pictures, of 2 and 1 with some unreadable, of 1 and none."""
     names = ["masks", "sets", "dense only"]
-    command = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    command += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no"]
-    command += ["--main_process_port", "0", "-m", "tests.tiny_course", str(tmp_path), *names]
+    command = [*TWO_PROCESSES, "tests.tiny_course", str(tmp_path), *names]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("processes 2\n") == 2
     assert done.stdout.count("step 1\n") == 3  # one process speaks
     for name in names:
         broken = () if name == "masks" else BROKEN

@@ -1,5 +1,5 @@
 """A course of a few seconds, for tests: ``python -m tests.tiny_course OUT [COURSE…]``, which also
-runs in several processes under ``accelerate launch -m``.
+runs in two processes.
 
 The pictures are squares of flat colours with a texture of their own, one colour a mineral.
 """
@@ -16,13 +16,17 @@ import torch
 from PIL import Image
 
 from mineral_utils.recipes import Recipe, load_recipe
-from mineral_utils.training import GROUND, Examples, tune
+from mineral_utils.training import GROUND, Examples, Together, tune
 
 PROFILE = Path(__file__).parent / "data" / "small.yaml"
 NAMES = ("Pyrite", "Galena", "Sphalerite")
 COLOURS = np.array([(230, 210, 150), (190, 200, 210), (110, 110, 115), (30, 30, 30)])
 BROKEN = (1, 4, 9)  # photos that cannot be read, where there are any such
 
+# accelerate's own word for torch's launcher; on a CPU its processes meet as well
+TWO_PROCESSES = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+TWO_PROCESSES += ["--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no"]
+TWO_PROCESSES += ["--dynamo_backend", "no", "--main_process_port", "0", "-m"]
 RECIPE = load_recipe(
     *("one-hot",),
     **{"rate": 3e-3, "batch": 5, "epochs": 3, "side": 32, "view": "window", "zoom": 1.5},
@@ -94,6 +98,7 @@ def main(out: Path, courses: list[str]) -> None:
     """Run courses into ``out/COURSE``, saying each step as it ends; those after the first have
     photos that cannot be read."""
     torch.set_num_threads(1)
+    print("processes", Together(torch.device("cpu")).count, flush=True)
     for name in courses or ["masks"]:
         tune(
             PROFILE,
