@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mineral_utils.metrics import Interval
-from mineral_utils.show import show_confusion, show_intervals, show_marks
+from mineral_utils.show import show_compared, show_confusion, show_intervals, show_marks
 from mineral_utils.show.scores import MARKS
 
 
@@ -67,3 +67,26 @@ def test_confusions_that_show_nothing_are_refused():
         show_confusion(np.ones((2, 2), int), ["a", "b"])
     with pytest.raises(ValueError, match="no true pixel"):
         show_confusion(np.zeros((2, 3), int), ["a", "b"])
+
+
+def test_maps_of_one_photo_share_one_legend():
+    image = np.full((60, 80, 3), 120, np.uint8)
+    truth = np.zeros((60, 80), np.uint8)
+    truth[:, 40:] = 1
+    truth[:5] = 255
+    other = np.full_like(truth, 2)
+    names = ["pyrite", "galena", "quartz", "sylvanite"]
+    fig = show_compared(image, {"truth": truth, "tuned": other}, names, um_per_px=2.0, columns=3)
+    titles = [ax.get_title(loc="left") for ax in fig.axes]
+    assert titles == ["photo", "truth", "tuned"]
+    (legend,) = fig.legends
+    assert [text.get_text() for text in legend.get_texts()] == [*names, "no mineral"]
+    hatches = [patch.get_hatch() for patch in legend.get_patches()]
+    assert len(set(hatches[:4])) == 4  # told apart without colour
+    bars = [patch for ax in fig.axes for patch in ax.patches if patch.get_gid() == "scale-bar"]
+    assert len(bars) == 1
+    assert not any(ax.get_legend() for ax in fig.axes)
+    with pytest.raises(ValueError, match="no map to compare"):
+        show_compared(image, {}, names)
+    with pytest.raises(ValueError, match="one for each pixel"):
+        show_compared(image, {"x": truth[:5]}, names)

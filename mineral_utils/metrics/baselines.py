@@ -94,7 +94,8 @@ def mirror(
     Parameters
     ----------
     train_cases, test_cases : iterable of (image, labels)
-        uint8 [H, W, 3] with uint8 [H, W], index into `names`, 255 not scored; no photo in both.
+        uint8 [H, W, 3] with uint8 [H, W], index into `names`, 255 not scored; what else a case
+        holds is passed over. No photo may be in both.
     names : sequence of str
         The K classes of the labels.
     not_minerals : sequence of str
@@ -121,7 +122,7 @@ def mirror(
     trees = Trees(seed=seed) if trees is None else trees
     colours = {how: NearestColour(len(names), how) for how in NORMALISATIONS}
     learnt = _Frequencies(len(names))
-    for image, labels in train_cases:
+    for image, labels, *_ in train_cases:
         learnt.look(labels)
         for fitted in (*colours.values(), trees):
             fitted.look(image, labels)

@@ -13,6 +13,7 @@ A mineral is told by colour *and* hatch and named in the legend, never by colour
 from __future__ import annotations
 
 from .canvas import scale_bar, show_photo
+from .compared import show_compared
 from .dataset import marked_text, show_co_occurrence, show_counts, show_texts
 from .figures import save_figure, save_picture
 from .maps import mineral_table, overlay, show_segmentation
@@ -28,6 +29,7 @@ __all__ = [
     "save_picture",
     "scale_bar",
     "show_co_occurrence",
+    "show_compared",
     "show_confusion",
     "show_counts",
     "show_intervals",
