@@ -22,7 +22,8 @@ def test_marks_stand_at_their_numbers_and_differ_in_shape():
     ax = show_marks(["a", "b", "c"], series, xlabel="IoU")
     dots = [each for each in ax.collections if each.get_label() in series]
     assert [each.get_label() for each in dots] == ["base", "tuned"]
-    assert np.allclose(dots[0].get_offsets()[:2], [(0.1, 0), (0.2, 1)])
+    places = np.array(dots[0].get_offsets()[:2])
+    assert np.allclose(places[:, 0], [0.1, 0.2]) and np.allclose(places[:, 1], [0, 1], atol=0.2)
     assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b", "c"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first name is on top
     assert len({mark for _, mark in MARKS}) == len({colour for colour, _ in MARKS}) == len(MARKS)
@@ -38,12 +39,16 @@ def test_series_that_do_not_fit_are_refused(series):
 
 def test_intervals_have_their_number_beside_them():
     found = {"base": Interval(0.1, 0.05, 0.2, 9, 0.95), "tuned": Interval(0.6, 0.5, 0.7, 9, 0.95)}
-    ax = show_intervals(found, stressed=["tuned"], zero=True)
+    ax = show_intervals(found, stressed=["tuned"])
     assert {text.get_text() for text in ax.texts} == {"0.10", "0.60"}
     spans = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [1, 1]]
     assert [list(span) for span in spans] == [[0.5, 0.7]]
     colours = {line.get_color() for line in ax.lines if line.get_marker() in "os"}
     assert colours == {MARKS[0][0], MARKS[1][0]}
+    gaps = {"x": Interval(-0.001, -0.1, 0.1, 9, 0.95), "y": Interval(-0.2, -0.3, 0, 9, 0.95)}
+    ax = show_intervals(gaps | {"top": found["tuned"]}, zero=True, bounds=["top"])
+    assert [text.get_text() for text in ax.texts] == ["0.00", "−0.20", "+0.60"]
+    assert ax.lines[-1].get_marker() == MARKS[3][1]
     with pytest.raises(ValueError, match="no interval"):
         show_intervals({})
 

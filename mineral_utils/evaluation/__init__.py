@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from .asking import answers, whole_photo_scores
-from .compare import best, difference, interval, some_photos, value
+from .compare import AVERAGED, SCORES, best, difference, interval, some_photos, value
 from .question import (
     Case,
     Question,
@@ -37,8 +37,10 @@ from .tables import (
 )
 
 __all__ = [
+    "AVERAGED",
     "PAPER_TABLES",
     "PROTOCOLS",
+    "SCORES",
     "STAGES",
     "Answers",
     "Case",

@@ -66,9 +66,12 @@ def show_marks(
     drawn = ~np.isnan(table).all(axis=0)
     ends = np.nanmin(table[:, drawn], axis=0), np.nanmax(table[:, drawn], axis=0)
     ax.hlines(heights[drawn], *ends, color="0.75", linewidth=2, zorder=1)
-    for (label, values), (colour, mark) in zip(series.items(), MARKS, strict=False):
+    for number, (label, values) in enumerate(series.items()):
+        colour, mark = MARKS[number]
         style = {"color": colour, "marker": mark, "edgecolor": "white", "linewidth": 0.6}
-        ax.scatter(values, heights, s=90, label=label, zorder=2, **style)
+        # a little apart, so that equal numbers do not hide each other
+        apart = 0.13 * (number - (len(series) - 1) / 2)
+        ax.scatter(values, heights + apart, s=75, label=label, zorder=2, **style)
     ax.set_yticks(heights, names)
     ax.set(xlabel=xlabel, ylim=(len(names) - 0.4, -0.6))
     if xlim is not None:
@@ -90,6 +93,7 @@ def show_intervals(
     ax: Axes | None = None,
     xlabel: str = "",
     stressed: Sequence[str] = (),
+    bounds: Sequence[str] = (),
     zero: bool = False,
 ) -> Axes:
     """Numbers with their intervals, one a line, each written at its right.
@@ -103,8 +107,10 @@ def show_intervals(
     xlabel : str
     stressed : sequence of str
         Lines drawn in orange squares instead of blue dots.
+    bounds : sequence of str
+        Lines drawn in black diamonds: ceilings, which no method competes with.
     zero : bool
-        Draw a line at zero, for differences.
+        Draw a line at zero and write signs, for differences.
 
     Returns
     -------
@@ -118,11 +124,11 @@ def show_intervals(
     if zero:
         ax.axvline(0, color="black", linewidth=1)
     for height, (name, each) in enumerate(found.items()):
-        colour, mark = MARKS[name in stressed]
+        colour, mark = MARKS[3] if name in bounds else MARKS[name in stressed]
         ax.plot([each.lo, each.hi], [height, height], color=colour, linewidth=2.5)
         ax.plot(each.value, height, mark, color=colour, markersize=9, markeredgecolor="white")
         ax.annotate(
-            f"{each.value:.2f}",
+            _signed(each.value) if zero else f"{each.value:.2f}",
             (1, height),
             xycoords=("axes fraction", "data"),
             xytext=(6, 0),
@@ -137,6 +143,12 @@ def show_intervals(
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     return ax
+
+
+def _signed(value: float) -> str:
+    """With a sign and a true minus; nothing is "-0.00"."""
+    text = f"{value:+.2f}"
+    return "0.00" if text[1:] == "0.00" else text.replace("-", "−")
 
 
 @mpl.rc_context(STYLE)
@@ -182,7 +194,7 @@ def show_confusion(
     if ax is None:
         size = 3.4 + 0.42 * len(columns), 2.6 + 0.36 * len(rows)
         ax = plt.subplots(figsize=size, layout="constrained")[1]
-    colours = mpl.colormaps["cividis_r"]
+    colours = mpl.colormaps["Blues"]
     drawn = ax.imshow(shares, cmap=colours, vmin=0, vmax=1, aspect="auto")
     for y, row in enumerate(shares):
         for x, share in enumerate(row):
