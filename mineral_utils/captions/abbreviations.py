@@ -18,6 +18,8 @@ _BEFORE = (
     re.compile(rf"[(\[]({_SHORT})[)\]]\s*$"),
     re.compile(rf"(?<![\w&])({_SHORT})\s*\(\s*=?\s*$"),
 )
+# "Cp, chalcopyrite; Bn, bornite": two such pairs make a key
+_PAIRED = re.compile(r"(?:^|[;.:(\n]\s*)([A-Z][A-Za-z]{0,3}|[a-z]{2,4})\s*,\s*$")
 _LISTED = re.compile(rf"(?<![\w&])({_SHORT})\s*,?\s+$")
 _KEY = re.compile(
     r"\b(?:abbrev\w*|legend|key|labels?|letters|symbols|сокращени\w+|обозначени\w+|Abk\w*|Legende"
@@ -70,9 +72,48 @@ _CHAIN = re.compile(
     r"(?<![^\W_])([A-Za-z]{2,4}(?:\s*[+/&\u2013-]\s*[A-Za-z]{2,4})+)(?![^\W_]|\s?[+/-]\w)"
 )
 _PHRASE = re.compile(  # "Au in apy", "Mag with ilm lamellae"
-    r"(?<![^\W_])([A-Za-z]{2,4}(?:\s+(?:blebs?\s+in|inclusions?\s+in|lamellae\s+in|in|with|and|on|around|after"
-    r"|rimmed\s+by|replaced\s+by|replacing|enclosed\s+(?:in|by)|intergrown\s+with)\s+[A-Za-z]{2,4})+)(?![^\W_])"
+    r"(?<![^\W_])([A-Za-z]{2,4}(?:\s+(?:blebs?\s+in|inclusions?\s+in|lamellae\s+in|in|with|and"
+    r"|on|around|after"
+    r"|rimmed\s+by|replaced\s+by|replacing|enclosed\s+(?:in|by)"
+    r"|intergrown\s+with)\s+[A-Za-z]{2,4})+)(?![^\W_])"
 )
+_NATIVE = re.compile(
+    r"(?:native|free|gediegen|ged\.|самородн\w+)\s+(Au|Ag|Cu|Bi)(?![^\W_])", re.IGNORECASE
+)
+# everyday words that are also somebody's abbreviations
+_EVERYDAY = {
+    "cob",
+    "cub",
+    "pent",
+    "nic",
+    "bin",
+    "tin",
+    "mag",
+    "mt",
+    "gal",
+    "mol",
+    "sid",
+    "tet",
+    "au",
+    "ag",
+    "bi",
+}
+_EVERYDAY |= {
+    "cal",
+    "lo",
+    "bor",
+    "cov",
+    "rut",
+    "mc",
+    "cu",
+    "dol",
+    "chr",
+    "gr",
+    "hm",
+    "stub",
+    "cut",
+    "gold",
+}
 _LINKS = {"in", "with", "and", "on", "by", "after", "minor", "bleb"}
 _COMMAS = re.compile(
     r"(?<![^\W_])([A-Z][a-z]{1,3}(?:(?:\s*,\s*(?:and\s+|minor\s+)?|\s+and\s+(?:minor\s+)?)"
@@ -92,12 +133,15 @@ def explained(text: str, mentions: Sequence[Mention], lexicon: Lexicon) -> dict[
     """
     table: dict[str, str] = {}
     is_key = _KEY.search(text) is not None
-    for mention in mentions:
+    heads = [text[max(0, m.start - 12) : m.start] for m in mentions]
+    paired = sum(_PAIRED.search(head) is not None for head in heads) > 1
+    for mention, head in zip(mentions, heads, strict=True):
         found = [p.match(text, mention.end) for p in _AFTER]
-        head = text[max(0, mention.start - 12) : mention.start]
         found += [p.search(head) for p in _BEFORE]
         if is_key:
             found.append(_LISTED.search(head))
+        if paired:
+            found.append(_PAIRED.search(head))
         for match in found:
             if match and (_fits(match[1], mention, lexicon) or _used(match, text)):
                 table.setdefault(match[1], mention.mineral)
@@ -175,6 +219,13 @@ def common(text: str, symbols: Mapping[str, str], taken: Iterable[Mention]) -> l
                 continue
             for part, mineral in zip(parts, minerals, strict=True):
                 found[part.span()] = (str(mineral), "abbreviation in an assemblage")
+    for native in _NATIVE.finditer(text):
+        found[native.span()] = (symbols[native[1]], "symbol of a native element")
+    if any(text[a:b].islower() for a, b in found):  # "cp in sp, gn around"
+        known = {k.lower(): m for k, m in reversed(symbols.items()) if k not in _WORDS}
+        for m in _TOKEN.finditer(text):
+            if m[0] in known and m[0] not in _WORDS | _EVERYDAY:
+                found.setdefault(m.span(), (known[m[0]], "abbreviation beside an assemblage"))
     singles = [m for m in _TOKEN.finditer(text) if m[0] in symbols]
     sure = {m[0] for m in singles if m[0] not in _UNSAFE}
     if len(sure) >= 2 or (sure and found):

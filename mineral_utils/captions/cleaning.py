@@ -29,7 +29,7 @@ _PLAIN |= dict.fromkeys("\u201c\u201d\u201e\u00ab\u00bb", '"')
 # Cyrillic letters that look like Latin ones
 _TWINS = str.maketrans("аеорсухіјѕАВЕКМНОРСТХІЈЅ", "aeopcyxijsABEKMHOPCTXIJS")
 _MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[А-Яа-яЁёІіЈјЅѕ])[^\W\d_]+")
-_TORN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)(-[ \t]*\r?\n[ \t]*)([^\W\d_]+)")
+_TORN = re.compile(r"(?<![^\W\d_])([^\W\d_]+)(-[ \t]*(?:\r?\n[ \t]*)?)([^\W\d_]+)")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def clean(original: str, known: Callable[[str], bool] | None = None) -> CleanTex
         Says of a word in lower case whether it is a name; a name torn at the end of a line
         ("sphal-", "erite") is put together.
     """
-    if original.isascii() and not re.search(r"[<&]|-[ \t]*\r?\n", original):
+    if original.isascii() and not re.search(r"[<&-]", original):
         return CleanText(original, tuple(range(len(original) + 1)))
     letters: list[str] = []
     origin: list[int] = []
@@ -104,10 +104,13 @@ def _plain(piece: str) -> str:
 
 
 def _mended(text: str, origin: list[int], known: Callable[[str], bool]) -> tuple[str, list[int]]:
-    """Words torn at the end of a line, put together where that makes a name."""
+    """Words torn by a hyphen ("sphal-erite"), put together where that makes a name.
+
+    Not where the first part is one ("galena-sphalerite").
+    """
     for torn in reversed([*_TORN.finditer(text)]):
         whole = (torn[1] + torn[3]).lower()
-        if known(whole):
+        if known(whole) and not known(torn[1].lower()):
             text = text[: torn.start(2)] + text[torn.end(2) :]
             origin = origin[: torn.start(2)] + origin[torn.end(2) :]
     return text, origin

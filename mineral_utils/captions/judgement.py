@@ -7,13 +7,26 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-from . import bynames, denial, likeness, loss
+from . import (
+    affirmed,
+    bynames,
+    denial,
+    elsewhere,
+    foreign,
+    likeness,
+    loss,
+    russian,
+    supposition,
+    unseen,
+)
 from .grammar import METAL_MARK, MINERAL, NAMED_MARK, NAMED_METAL_MARK, PLAIN_MARK, sentences
 from .lexicon import METALS
 from .mention import Mention
+from .reference import only_these, said_later
 
 _BARE = re.compile(
-    r"(?:gold|silver|copper|bismuth|graphite|oro|silber|wismut|bismuto|золот\w*|серебр\w*|мед\w*)s?",
+    r"(?:gold|silver|copper|bismuth|graphite|oro|silber|wismut|bismuto|золот\w*|серебр\w*"
+    r"|мед\w*)s?",
     re.IGNORECASE,
 )
 _KEY = re.compile(
@@ -24,6 +37,10 @@ _EXPLAINS = re.compile(r"[\"')\]]?\s*[=:,\u2013\u2014-]\s*[\"'(\[]?")
 _MARK = re.compile(MINERAL)
 
 
+# "Galena (Gn), sphalerite (Sp).": at least two, one alone only says what is shown
+_ONLY_NAMES = re.compile(
+    rf"\s*(?:{MINERAL}\s*[(\[]{MINERAL}[)\]]\s*(?:,|;|&|\+)?\s*(?:and\s+)?){{2,}}[.;]?\s*"
+)
 _ONLY_A_LIST = re.compile(rf"[\s,;/&+().:]*(?:{MINERAL}[\s,;/&+().:]*)+")
 
 
@@ -34,12 +51,24 @@ def _rules() -> tuple:
         ("place", bynames.PLACE_GATE, bynames.PLACE),
         ("person", bynames.PERSON_GATE, bynames.PERSON),
         ("word", bynames.WORD_GATE, bynames.WORD),
-        ("present", denial.ABSENT_GATE, denial.GUARDS),
+        ("present", denial.GATE, affirmed.GUARDS),
         ("present", likeness.GATE, likeness.GUARDS),
-        ("elsewhere", likeness.ELSEWHERE_GATE, likeness.MINED),
+        ("present", russian.GATE, russian.GUARDS),
+        ("present", supposition.GATE, supposition.GUARDS),
+        ("absent", supposition.GATE, supposition.SUPPOSED),
+        ("elsewhere", elsewhere.GATE, elsewhere.MINED),
+        ("elsewhere", russian.GATE, russian.ELSEWHERE),
+        ("elsewhere", foreign.MINED_GATE, foreign.MINED),
         ("former", loss.FORMER_GATE, loss.FORMER),
+        ("former", russian.GATE, russian.FORMER),
+        ("compared", supposition.GATE, supposition.LIKENED),
         ("compared", likeness.GATE, likeness.COMPARED),
-        ("absent", denial.ABSENT_GATE, denial.ABSENT),
+        ("compared", foreign.COMPARED_GATE, foreign.COMPARED),
+        ("compared", russian.GATE, russian.COMPARED),
+        ("absent", denial.GATE, denial.ABSENT),
+        ("absent", denial.GATE, unseen.ABSENT),
+        ("absent", foreign.ABSENT_GATE, foreign.ABSENT),
+        ("absent", russian.GATE, russian.ABSENT),
     )
     return tuple(
         (role, gate, [(reason, re.compile(pattern, re.IGNORECASE)) for pattern, reason in rules])
@@ -59,18 +88,27 @@ def judged(text: str, mentions: Sequence[Mention]) -> list[tuple[str, str]]:
     """
     roles: dict[int, tuple[str, str]] = {}
     masked, places = _masked(text, mentions)
-    for start, end in sentences(masked):
+    spans = sentences(masked)
+    for at, verdict in said_later(masked, spans).items():
+        roles[places[at]] = verdict
+    for start, end in spans:
         sentence = masked[start:end]
         marks = [start + m.start() for m in _MARK.finditer(sentence)]
         if marks:
             for at, verdict in _of_sentence(sentence).items():
-                roles[places[start + at]] = verdict
-    spans = {m.start: i for i, m in reversed([*enumerate(mentions)])}
+                roles.setdefault(places[start + at], verdict)
+    first = {m.start: i for i, m in reversed([*enumerate(mentions)])}
     out = []
     in_key = _KEY.search(text) is not None
     defined = _in_key(text, mentions)
+    for start, end in spans:
+        if _ONLY_NAMES.fullmatch(masked, start, end):
+            marks = [places[m.start()] for m in _MARK.finditer(masked, start, end)]
+            pairs = zip(marks[::2], marks[1::2], strict=True)
+            if all(mentions[name].mineral == mentions[short].mineral for name, short in pairs):
+                defined.update(marks)
     for number, mention in enumerate(mentions):
-        role = roles.get(spans[mention.start])
+        role = roles.get(first[mention.start])
         if role is None and bynames.is_town(mention.mineral, text[mention.end :]):
             role = ("place", "name of a town") if mention.word[0].isupper() else None
         if role is None:
@@ -82,6 +120,15 @@ def judged(text: str, mentions: Sequence[Mention]) -> list[tuple[str, str]]:
             known = known or _DEFINED[1].match(text, mention.end)
             role = ("key", "explained") if known else ("present", "said to be there")
         out.append(role)
+    shown = only_these(masked)
+    if shown is not None:
+        named = {mentions[places[mark]].mineral for mark in shown}
+        out = [
+            ("absent", "explained, but only others are said to be seen")
+            if role == "key" and mention.mineral not in named
+            else (role, reason)
+            for mention, (role, reason) in zip(mentions, out, strict=True)
+        ]
     return out
 
 
@@ -137,11 +184,11 @@ def _of_sentence(sentence: str) -> dict[int, tuple[str, str]]:
                     if group in pattern.groupindex and match[group] is not None:
                         for mark in _MARK.finditer(sentence, *match.span(group)):
                             roles.setdefault(mark.start(), (role, reason))
-    if len(roles) < len(_MARK.findall(sentence)) and likeness.ELSEWHERE_GATE.search(lower):
+    if len(roles) < len(_MARK.findall(sentence)) and elsewhere.GATE.search(lower):
         waiting = None  # "in the next photo: gold"
         for start, end in _clauses(sentence):
             marks = [*_MARK.finditer(sentence, start, end)]
-            found = (r for p, r in likeness.ELSEWHERE if p.search(sentence, start, end))
+            found = (r for p, r in elsewhere.ELSEWHERE if _elsewhere(p, sentence, start, end))
             reason = next(found, waiting if sentence[start] in ":\u2013-" else None)
             waiting = reason if not marks else None
             for mark in marks if reason else ():
@@ -149,6 +196,12 @@ def _of_sentence(sentence: str) -> dict[int, tuple[str, str]]:
     return roles
 
 
+def _elsewhere(pattern: re.Pattern, sentence: str, start: int, end: int) -> bool:
+    """Whether a clause speaks of another picture, and does not say "as in the last picture"."""
+    match = pattern.search(sentence, start, end)
+    return match is not None and not elsewhere.ALIKE.search(sentence, start, match.start())
+
+
 def _clauses(sentence: str) -> list[tuple[int, int]]:
-    cuts = [m.start() for m in likeness.CLAUSE.finditer(sentence)]
+    cuts = [m.start() for m in elsewhere.CLAUSE.finditer(sentence)]
     return [*zip([0, *cuts], [*cuts, len(sentence)], strict=True)]

@@ -78,7 +78,7 @@ class Lexicon:
                 if _RUSSIAN.search(key) and " " not in key and mineral.name not in METALS:
                     stem = re.sub("[ьа]$", "", key)
                     for ending in _ADJECTIVE:
-                        form = f"{stem}ов{ending}"
+                        form = f"{stem}{'ев' if stem.endswith('ц') else 'ов'}{ending}"
                         self._names.setdefault(form, mineral.name)
                         self._adjectives.add(form)
         # the exact symbols of IMA first, then what captions use
@@ -93,7 +93,8 @@ class Lexicon:
             self._names.setdefault(key_of(name), None)
         listed = "|".join([_trie(self._names)])
         self.pattern = re.compile(rf"(?<![^\W\d_])(?:{listed})(?![^\W\d_])")
-        self._speller = Speller(plain, (key_of(word) for word in words()["others"]))
+        others, everyday = (map(key_of, words()[table]) for table in ("others", "everyday"))
+        self._speller = Speller(plain, others, everyday)
 
     def __contains__(self, word: str) -> bool:
         return key_of(word) in self._names

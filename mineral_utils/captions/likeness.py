@@ -1,15 +1,14 @@
-"""Rules for minerals that a text compares with, or places elsewhere than in the picture.
+"""Rules for minerals that a text compares with what is in the picture.
 
-Rules as in `denial`. Those of `ELSEWHERE` hold for the clause in which their words stand.
+Rules as in `denial`.
 """
 
 from __future__ import annotations
 
 import re
 
-from .grammar import ADJECTIVE, ITEM, LIST, MARKS, MINERAL, PAIR
+from .grammar import ITEM, LIST, MARKS, MINERAL, MORE, PAIR
 
-_MORE = rf"(?:{ADJECTIVE}\s+){{0,3}}"
 _OF = (
     r"(?:(?:that|those|the\s+one|the\s+ones|the\s+\w+|its|some|most|a|an|any|typical|of|in|for|to)"
     r"\s+){0,3}"
@@ -33,8 +32,18 @@ _THERE = (
 
 GUARDS = (
     (
+        rf"\bunlike\s+(?:the|its)\s+(?P<x>{PAIR})\s+(?:in|at|on|of|below|above|to)\s+the\s+"
+        rf"(?:\w+\s+)?(?:left|right|upper|lower|top|bottom|part|half|corner|cent(?:re|er)|rim"
+        rf"|core|middle|edge)",
+        "compared, but beside it",
+    ),
+    (
+        rf"\b(?:more|less|fewer)\s+(?:of\s+(?:the\s+)?)?{ITEM}\s+than\s+(?:of\s+)?(?P<x>{PAIR})",
+        "compared is only how much",
+    ),
+    (
         r"\b(?:later|earlier|older|younger|sooner|deeper|rarer|more\s+(?:common|abundant|frequent)"
-        rf"|less\s+(?:common|abundant|frequent))\s+than\s+{_MORE}(?P<x>{LIST})",
+        rf"|less\s+(?:common|abundant|frequent))\s+than\s+{MORE}(?P<x>{LIST})",
         "compared, but in the same section",
     ),
     (
@@ -57,72 +66,117 @@ GUARDS = (
 
 COMPARED = (
     (
-        rf"(?P<x>{MINERAL}(?:\s*(?:/|-|or|and)\s*{MINERAL})*)(?:-|\s)?(?:-like|look-?alikes?|-ish\b|like\b|esque\b|oid\b)"
-        rf"(?!\s+(?:{MINERAL}))",
+        rf"(?P<x>{MINERAL}(?:\s*(?:/|-|or|and)\s*{MINERAL})*)(?:-?(?:like|ish|esque|oid)\b"
+        rf"|[\s-]?look-?alikes?"
+        r"|\slike(?=\s+(?:mineral|phase|lust|colou?r|appearance|grain|material|look|sheen"
+        r"|substance)))",
         "-like",
     ),
     (
-        r"\b(?:unlike|like|resembl\w+|mimic\w*|imitat\w+|simulat\w+|masquerad\w+\s+as|posing\s+as|(?:ringer|lookalike|look-alike|double)\s+(?:for|of)|reminiscent\s+of|recall(?:s|ed|ing)?"
+        r"(?<!-)\b(?:unlike|like|resembl\w+|mimic\w*|imitat\w+|simulat\w+|masquerad\w+\s+as"
+        r"|posing\s+as|(?:ringer|lookalike|look-alike|double)\s+(?:for|of)|reminiscent\s+of"
+        r"|recall(?:s|ed|ing)?"
         r"|remind(?:s|ed|ing)?\s+(?:\w+\s+)?of|suggests?|suggestive\s+of|evok\w+|akin\s+to"
+        r"|analogous\s+to"
         r"|similar(?:ly)?(?:\s+in\s+\w+(?:\s+and\s+\w+)?)?\s+to|comparable\s+(?:to|with)"
-        r"|compar(?:e|ed|ing|ison|able)\s+(?:it\s+|this\s+)?(?:to|with)|in\s+contrast\s+(?:to|with)|as\s+opposed\s+to"
-        r"|contrary\s+to|as\s+with|the\s+same\s+as|equal\s+to|the\s+way)"
-        rf"\s+{_OF}{_MORE}(?P<x>{_BOTH})",
+        r"|compar(?:e|ed|ing|ison|able)\s+(?:it\s+|this\s+)?(?:to|with)|in\s+contrast\s+(?:to"
+        r"|with)|as\s+opposed\s+to"
+        r"|contrary\s+to|as\s+with|(?:the\s+)?same\s+(?:\w+\s+){0,3}as|(?:relative"
+        r"|in\s+comparison|by\s+comparison)\s+(?:to|with)|equal\s+to|the\s+way)"
+        rf"\s+{_OF}{MORE}(?P<x>{_BOTH})",
         "compared with",
     ),
     (
-        r"\b(?:mistak\w+|mistook|misidentif\w+|mislabel\w*|confus\w+|taken|took|take|takes|pass(?:es|ed)?"
-        r"|mixed\s+up|interpreted|misinterpreted|misread|listed|labell?ed|sold|thought|believed"
-        r"|determined|described|regarded|held)\s+(?:(?:this|it|them|that|these|at\s+first|first|easily"
-        rf"|initially|often|the|this|{MINERAL}|(?:the|this)\s+\w+|earlier|once|originally)\s+){{0,4}}"
+        r"\b(?:mistak\w+|mistook|misidentif\w+|mislabel\w*|confus\w+|taken|took|take|takes|pass"
+        r"(?:es|ed)?"
+        r"|mixed\s+up|interpreted|misinterpreted|misread|listed|labell?ed|thought|believed"
+        r"|determined|described|regarded|held)\s+(?:(?:this|it|them|that|these|at\s+first|first"
+        r"|easily"
+        rf"|initially|often|the|this|{MINERAL}|(?:the|this)\s+\w+|earlier|once"
+        rf"|originally)\s+){{0,4}}"
         r"(?:for|with|as|to\s+be|it\s+was|it\s+to\s+be|this\s+was)\s+"
-        rf"{_OF}{_MORE}(?P<x>{_BOTH})",
+        rf"{_OF}{MORE}(?P<x>{_BOTH})",
         "may be taken for",
     ),
     (
-        r"\b(?:think|thought|thinking|suspect\w*|guess(?:ed)?|expect(?:ed)?|assum\w+|reckoned)\s+(?:\w+\s+)?"
-        rf"(?:of|it\s+(?:was|is)|this\s+(?:was|is)|that\s+it\s+(?:was|is))\s+{_MORE}(?P<x>{_BOTH})",
+        r"\b(?:thinks?|thought|thinking|suspect\w*|guess(?:ed)?|expect(?:ed)?|assum\w+"
+        r"|reckoned)\s+(?:\w+\s+)?"
+        rf"(?:of|it\s+(?:was|is)|this\s+(?:was|is)|that\s+it\s+(?:was|is))\s+{MORE}(?P<x>{_BOTH})",
         "thought of",
     ),
     (
-        r"\b(?:intermediate|colou?r|reflect\w+|hardness|brightness|hue|tint|falls|somewhere|halfway|midway"
+        r"\b(?:intermediate|colou?r|reflect\w+|hardness|brightness|hue|tint|falls|somewhere"
+        r"|halfway|midway"
         rf"|properties)\s+(?:\w+\s+){{0,3}}between\s+{_OF}(?P<x>{_BOTH})",
         "between the two",
     ),
     (
-        r"\b(?:difficult|hard|easy|easier|impossible|possible|how|need\w*)\s+to\s+(?:distinguish|tell"
+        r"\b(?:difficult|hard|easy|easier|impossible|possible|how|need\w*)\s+to\s+(?:distinguish"
+        r"|tell"
         rf"|discriminate|separate)\s+(?P<x>{ITEM})\s+(?:from|and)\b",
         "distinguished from",
     ),
     (rf"\b(?:mistake|confuse|take)\s+(?P<x>{ITEM})\s+(?:for|with)\b", "may be taken for"),
-    (rf"\b(?:that|those)\s+of\s+{_MORE}(?P<x>{_BOTH})", "compared with"),
-    (rf"\b(?:cf\.?|for\s+comparison\s*[,:]?\s*see)\s+{_MORE}(?P<x>{_BOTH})", "compared with"),
-    (rf"\bthan\s+{_OF}{_MORE}(?P<x>{_BOTH})", "compared with"),
+    (rf"\b(?:that|those)\s+of\s+{MORE}(?P<x>{_BOTH})", "compared with"),
     (
-        rf"\b(?:as|so)\s+(?!well\s+as)(?:\w+\s+)?\w+\s+(?:\w+\s+)?as\s+{_OF}{_MORE}(?P<x>{_BOTH})",
+        r"\b(?:analogues?|polymorphs?|dimorphs?|relatives?|cousins?|counterparts?|equivalents?"
+        r"|isostructural|isotyp\w+"
+        rf"|dimorphous|isomorphous|related)\s+(?:of|to|with)\s+{_OF}(?P<x>{_BOTH})",
+        "related to",
+    ),
+    (
+        r"\b(?:approach(?:es|ing)|rival(?:s|ling|ing|led|ed)?|outshin\w+|surpass\w*|exceed\w*"
+        r"|smack\w*\s+of|verg\w+\s+on"
+        rf"|approximat\w+|matching|hint(?:s|ing)\s+at|passes?\s+as)\s+(?!the\s)(?:that\s+of\s+)?"
+        rf"(?P<x>{_BOTH})",
+        "compared with",
+    ),
+    (
+        rf"\bin\s+{_QUALITY}\b[^.;:,{MARKS}]{{0,40}}?\b(?:to|from|like|as|with|match\w*|equals?"
+        rf"|equalling|near)\s+{_OF}(?P<x>{_BOTH})",
+        "only its colour",
+    ),
+    (
+        rf"\b(?:reflect\w+|hardness|brightness|R(?=\s))\s*(?:\w+\s+)?(?:above|below|under|over"
+        rf"|near|about|around|equals?|equalling|between|exceeding)\s+{_OF}{MORE}(?P<x>{_BOTH})"
+        rf"|\b(?:has|have|with|shows?|of)\s+(?P<y>{MINERAL})'s\s+{_QUALITY}|\ban?\s+(?:\w+\s+)?"
+        rf"(?P<z>{MINERAL})\s+(?:colou?r|tint|lust(?:re|er)|hue|tone|sheen)\b",
+        "only its colour",
+    ),
+    (rf"(?P<x>{MINERAL})-(?:looking|resembling|imitating|mimicking|style)\b", "-like"),
+    (rf"\b(?:cf\.?|for\s+comparison\s*[,:]?\s*see)\s+{MORE}(?P<x>{_BOTH})", "compared with"),
+    (rf"\bthan\s+{_OF}{MORE}(?P<x>{_BOTH})", "compared with"),
+    (
+        rf"\b(?:as|so)\s+(?!well\s+as)(?:\w+\s+)?\w+\s+(?:\w+\s+)?as\s+{_OF}{MORE}(?P<x>{_BOTH})",
         "as ... as",
     ),
     (
-        r"\b(?:red|white|yellow|bright|black|gr[ae]y|brown|blue|pink|hard|soft|shiny|dark|heavy|green)"
+        r"\b(?:red|white|yellow|bright|black|gr[ae]y|brown|blue|pink|hard|soft|shiny|dark|heavy"
+        r"|green)"
         rf"\s+as\s+(?P<x>{_BOTH})",
         "as ... as",
     ),
     (
         r"\b(?:differ\w*|distinguish\w*|distinct|discriminat\w+|told\s+apart|told|tell|separated"
-        r"|different|discernible|recogni[sz]ed)\s+(?:it\s+|this\s+|easily\s+|apart\s+|clearly\s+|here\s+"
-        rf"|{MINERAL}\s+|\w+ly\s+|in\s+\w+\s+){{0,2}}from\s+{_OF}{_MORE}(?P<x>{_BOTH})",
+        r"|different|discernible|indistinguishable|inseparable|indiscernible|recogni[sz]ed)\s+"
+        r"(?:it\s+|this\s+|easily\s+|apart\s+|clearly\s+|here\s+"
+        rf"|{MINERAL}\s+|\w+ly\s+|in\s+\w+\s+){{0,2}}from\s+{_OF}{MORE}(?P<x>{_BOTH})",
         "distinguished from",
     ),
     (
-        rf"\b(?:colou?rs?|lustre|luster|shine|sheen|hue|tint|tone|guise|reflectance|brightness|hardness"
-        rf"|yellow|white|grey|gray|softness|look|appearance)\s+(?:of|like|close\s+to|near(?:ly)?|similar"
+        rf"\b(?:colou?rs?|lustre|luster|shine|sheen|hue|tint|tone|guise|reflectance|brightness"
+        rf"|hardness"
+        rf"|yellow|white|grey|gray|softness|look|appearance)\s+(?:of|like|close\s+to|near(?:ly)?"
+        rf"|similar"
         rf"\s+to)\s+(?:that\s+of\s+)?(?:native\s+|pure\s+|polished\s+)?(?P<x>{_BOTH})"
-        r"(?!\s+(?:recall\w*|resembl\w*|is|was|here|remind\w*|looks?|stands?|in\s+this|in\s+air|under|shows?|varies"
+        r"(?!\s+(?:recall\w*|resembl\w*|is|was|here|remind\w*|looks?|stands?|in\s+this|in\s+air"
+        r"|under|shows?|varies"
         rf"|changes?|betrays?|tells?|and\s+{MINERAL}|next\s+to|against)\b)(?<!the\s[{MARKS}])",
         "only its colour",
     ),
     (
-        rf"\b{_QUALITY}\s+(?:is\s+|are\s+|was\s+)?(?:very\s+|rather\s+|quite\s+|nearly\s+)?(?:close\s+to"
+        rf"\b{_QUALITY}\s+(?:is\s+|are\s+|was\s+)?(?:very\s+|rather\s+|quite\s+|nearly\s+)?"
+        rf"(?:close\s+to"
         rf"|near|similar\s+to|like|as\s+(?:in|of|for))\s+{_OF}(?P<x>{_BOTH})",
         "only its colour",
     ),
@@ -135,174 +189,48 @@ COMPARED = (
         "only called so",
     ),
     (
-        r"\b(?:supposed|alleged|putative|would-be|pretended|so-called|sogenannt\w*|vermeintlich\w*|мнимы\w*|supuest[oa])"
+        r"\b(?:supposed|alleged|putative|would-be|pretended|so-called|sogenannt\w*"
+        r"|vermeintlich\w*|мнимы\w*|supuest[oa])"
         rf"\s+[\"']?(?P<x>{_BOTH})",
         "only supposed",
     ),
-    (rf"(?:^|[,;]\s*)as\s+(?:in|for|with)\s+{_MORE}(?P<x>{_BOTH})(?=\s*,)", "as in"),
     (
-        rf"\b(?:appears?|seems?|looks?)\s+to\s+be\s+(?P<x>{_BOTH})(?=\s+(?:is|was|are|turned|proved|but)"
+        rf"\bshar(?:es?|ed|ing)\s+(?:\w+\s+){{1,4}}with\s+(?!the\s){MORE}(?P<x>{_BOTH})|:\s*as\s+"
+        rf"(?P<y>{_BOTH})(?=\s*(?:[,.;]|$))",
+        "compared with",
+    ),
+    (rf"(?:^|[,;]\s*)as\s+(?:in|for|with)\s+{MORE}(?P<x>{_BOTH})(?=\s*,)", "as in"),
+    (
+        rf"\b(?:appears?|seems?|looks?)\s+to\s+be\s+(?P<x>{_BOTH})(?=\s+(?:is|was|are|turned"
+        rf"|proved|but)"
         rf"|\s*,?\s+but\b)",
         "only seems to be",
     ),
     (
-        rf"(?P<x>{_BOTH})\s*\?+\s*(?:no|nope|not|nein|нет|non)\b",
+        rf"(?P<x>{_BOTH})(?:\s+\w+)?\s*\?+\s*(?:no|nope|not|nein|нет|non)\b",
         "asked and denied",
     ),
     (
-        rf"\b(?:could|might|may|would|can)\s+(?:\w+\s+)?(?:pass|be\s+taken|do)\s+for\s+(?P<x>{_BOTH})",
+        rf"\b(?:could|might|may|would|can)\s+(?:\w+\s+)?(?:pass|be\s+taken|do)\s+for\s+"
+        rf"(?P<x>{_BOTH})",
         "may be taken for",
-    ),
-    # German, Russian, Spanish and French
-    (
-        r"\b(?:wie|ahnlich(?:\s+wie)?|ahnelt|gleicht|verwechsel\w*\s+mit|im\s+Gegensatz\s+zu[mr]?|anders"
-        r"\s+als|erinnert\s+an|unterscheide\w+\s+(?:sich\s+)?von|als\s+(?:bei\s+)?(?=\S+\s*(?:[,.]|$)))"
-        rf"\s*{_MORE}(?P<x>{_BOTH})",
-        "compared with (German)",
-    ),
-    (rf"(?P<x>{_BOTH})-?(?:ahnlich|farben|farbig|artig)\w*", "compared with (German)"),
-    (
-        r"\b(?:похож\w*\s+на|напомина\w+|в\s+отличи[еи]\s+от|отлича\w+\s+(?:\w+\s+)?от|подобн\w+|сходн\w*\s+с"
-        r"|схож\w*\s+с|как\s+у|как\s+и\s+у|чем\s+у?|принят\w*\s+за|принять\s+за|(?:пере|с)?пута\w+\s+со?"
-        rf"|под\s+вид\w*)\s*{_MORE}(?P<x>{_BOTH})",
-        "compared with (Russian)",
-    ),
-    (
-        r"\b(?:parecid[oa]s?\s+a|parece|similar(?:es)?\s+a|a\s+diferencia\s+de|(?:no\s+)?(?:se\s+)?conf(?:und\w+|usion)\s+(?:con|avec)|como|mas"
-        r"\s+\w+\s+que|recuerda\s+a|ressembl\w+\s+a|semblable\s+a|contrairement\s+a|comme)\s+(?:la\s+|el\s+)?"
-        rf"{_MORE}(?P<x>{_BOTH})",
-        "compared with (Spanish, French)",
     ),
 )
 
-_WON = (
-    r"(?:mined|extracted|produced|exploited|worked|won|recovered|smelted|shipped|dug|panned|raised|sought"
-    r"|reported\s+from|known\s+from|abgebaut|gefordert|gewonnen|добыва\w+|extraid\w+|explotad\w+)"
-)
-MINED = (
-    (
-        rf"\b(?:fur|wegen)\s+{_MORE}(?P<x>{LIST})\s+(?:\w+\s+)?(?:bekannt|beruhmt)",
-        "what the place is known for (German)",
-    ),
-    (
-        rf"\bmit\s+{_MORE}(?P<x>{LIST})\s+(?:\w+\s+){{0,2}}(?:zu\s+)?verwechsel\w+",
-        "may be taken for (German)",
-    ),
-    (
-        rf"(?P<x>{LIST})\s+(?:(?:was|were|is|are|had\s+been|has\s+been|have\s+been|wurden?|once|formerly|also"
-        rf"|mainly|chiefly)\s+){{1,3}}(?:once\s+|formerly\s+|also\s+|mainly\s+|here\s+)?{_WON}\b",
-        "what the place yields",
-    ),
-    (
-        rf"\b(?:mined|smelted|panned|dug)\s+{_MORE}(?P<x>{LIST})",
-        "what the place yields",
-    ),
-)
-_OTHER_THING = (
-    r"(?:photo\w*|pictures?|images?|shots?|samples?|specimens?|slices?|sections?|pits?|mines?|veins?"
-    r"|levels?|parts?|views?|pieces?|blocks?|papers?|slides?|deposits?|localit\w+|zones?|places?"
-    r"|spots?|lots?|areas?|fields?|upload\w*|stud\w+|mounts?|adits?|shafts?|dumps?)"
-)
-_PLACE = (
-    r"(?:mines?|deposits?|localit\w+|districts?|quarr\w+|dumps?|regions?|orebod\w+|pits?|adits?|camps?"
-    r"|ore\s?fields?|occurrences?|prospects?|smelters?|levels?)"
-)
-ELSEWHERE = tuple(
-    (re.compile(pattern, re.IGNORECASE), reason)
-    for pattern, reason in (
-        (
-            r"\b(?:other|others|another|previous|next|last|earlier|further|second|companion|different"
-            r"|neighbou?ring|following|preceding|separate|sister|first|remaining|most)\s+(?:\w+\s+)?"
-            rf"{_OTHER_THING}\b",
-            "in another picture or place",
-        ),
-        (r"\belse\s?where\b", "elsewhere"),
-        (r"\b(?:photo\w*|picture|image)\s+(?:no\.?\s*|#)?\d{3,}", "in another picture"),
-        (r"\b(?:main|chief|principal|only|by-?)\s*products?\b", "what the place yields"),
-        (
-            rf"\b(?:of|at|in|from|for)\s+(?:the|this)\s+(?:whole\s+)?{_PLACE}\s*$",
-            "in the deposit",
-        ),
-        (r"\bsee\s+(?:also\s+)?(?:my|the|photo|picture|image)\b", "in another picture"),
-        (
-            r"\b(?:famous|known|noted|renowned|worked|mined|exploited|celebrated|dug|prospected|explored"
-            r"|sought\s+after|searched|world-famous)\s+(?:mainly\s+|chiefly\s+|once\s+|also\s+|formerly\s+"
-            r"|originally\s+|especially\s+|best\s+|worldwide\s+)?(?:for|as\s+a\s+source)\b",
-            "what the place is known for",
-        ),
-        (
-            rf"\b(?:{_PLACE}|miners?|old\s+men|company|ancients|people)\b[^{MARKS}.;]{{0,40}}?\b"
-            r"(?:produc(?:e[sd]?|ing)|yield(?:s|ed)?|mined|extracted|delivered|supplied|shipped|won"
-            r"|is\s+also|also\s+(?:has|contains|holds|gave|yields|carries)|exploited|worked|worth"
-            r"|sought|dug|raised|smelted)\b",
-            "what the place yields",
-        ),
-        (
-            r"\b(?:known|reported|mentioned|described|recorded|listed|common|found|occurs?|occurring"
-            rf"|present|abundant|frequent|widespread|met|typical)\b[^{MARKS}.;]{{0,30}}?\b(?:from|at|in|for"
-            r"|of|throughout)\s+(?:the|this|that|our|some|other|these)\s+(?:same\s+|whole\s+)?(?:"
-            rf"{_PLACE}|host\s+rocks?|country\s+rocks?|wall\s?rocks?|literature|area)\b",
-            "in the deposit",
-        ),
-        (
-            r"\b(?:associated|accessory|other|further|accompanying|typical)\s+(?:\w+\s+)?(?:minerals?"
-            r"|species|phases?)\s+(?:at|from|of|in|known)\b",
-            "in the deposit",
-        ),
-        (r"\btypical\s+(?:of|for)\s+(?:the|this)\b", "in the deposit"),
-        (
-            r"\b(?:outside(?:\s+of)?|beyond)\s+(?:the|this|our|my)\s+\w+|\bnot\s+in\s+(?:this|the)\s+(?:slice"
-            r"|picture|photo|view|section|image|field|frame)\b|\b(?:on|at)\s+(?:its|the)\s+(?:back"
-            r"|reverse|other\s+side|rear)\b|\bhand\s+specimen\b|\bfound\s+(?:next|close|near|beside)\b|\bat\s+depth\b",
-            "outside the picture",
-        ),
-        (
-            rf"\b(?:from|in|at)\s+the\s+same\s+{_PLACE}",
-            "from the same place",
-        ),
-        (
-            r"\b(?:на|в|см\.?|смотрите|другое|другие)\s+(?:также\s+)?(?:на\s+|в\s+)?друг\w+|\bдруг\w+\s+(?:фото\w*|снимк\w+|образ\w+|аншлиф\w*|участк\w+|част\w+)|\bв\s+друг\w+|\bв\s+соседн\w+|\bна\s+соседн\w+|месторождени\w+\s+(?:известн\w+"
-            r"|богат\w+|славится)|\bизвест\w+\s+(?:на|в|с|своим\w*)\b|\bдобыва\w+|\bранее\s+здесь",
-            "elsewhere (Russian)",
-        ),
-        (
-            r"\bandere[nrms]?\s+(?:\w+\s+)?(?:Fotos?|Bild\w*|Proben?|Stufen?|Schliff\w*|Stellen?|Teil\w*)"
-            r"|\b(?:Gruben?|Zechen?|Bergwerke?|Lagerstatten?|Revier|Gange?)\b[^.;]{0,30}?\b(?:lieferte\w*|forderte\w*"
-            r"|gewann\w*|fuhrte\w*|ergab\w*)|\bbekannt\s+fur\b|\babgebaut\b|\banderswo\b|\bnachsten\s+(?:Bild|Foto)\w*|\banderenorts"
-            r"|\bFundstelle\s+(?:\w+\s+){0,2}fur\b",
-            "elsewhere (German)",
-        ),
-        (
-            r"\b(?:otras?|otros?)\s+(?:fotos?|muestras?|zonas?|partes?|secciones)\b|\ben\s+otr[ao]s?\b"
-            r"|\bautres?\s+(?:photos?|echantillons?|parties?)\b|\bailleurs\b|\bconocid[ao]\s+por\b",
-            "elsewhere (Spanish, French)",
-        ),
-    )
-)
 GATE = re.compile(  # no rule of COMPARED fits a sentence without one of these
-    r"like|that\s+of|those\s+of|cf|[\"']|between|ringer|double|posing|masquer|esque|oid|resembl|mimic|imitat|simulat|reminisc|recall|remind|suggest|evok|akin|similar|compar"
-    r"|contra|opposed|\bas\b|same|equal|the\s+way|mista?[ko]|misid|mislab|confus|take|took|pass|mixed|mis"
-    r"|interpret|listed|label|sold|though|thought|think|believ|determin|describ|regard|held|suspect|guess|expect"
-    r"|assum|reckon|than|differ|distin|discrim|told|tell|separated|discern|recogni|colou?r|lust|shine|sheen"
-    r"|hue|tint|tone|guise|reflect|bright|hard|yellow|white|gr[ae]y|soft|look|appear|habit|seem|aspect"
-    r"|suppos|alleged|putative|would-be|pretend|so-called|vermeint|мним|supuest|\?|could|might|may|can"
-    r"|wie|hnlich|ahnel|gleich|verwechs|gegensatz|anders|erinner|unterscheid|als|farb|artig|похож|напомина"
-    r"|отлич|подобн|сход|схож|как|чем|прин|пут|под\s|parec|diferencia|confund|como|mas\s|recuerda|ressembl"
-    r"|semblable|comme|shape|cleav|anisotr|blue|pink|brown",
-)
-ELSEWHERE_GATE = re.compile(
-    r"verwechsel|other|photo|picture|image|product|previous|next|last|earlier|further|second|companion|different|neighb|following|preced|separate"
-    r"|sister|first|remain|most|else|see\b|famous|known|noted|renowned|worked|mined|exploit|celebrat|dug"
-    r"|prospect|explor|sought|search|mine|deposit|locality|localit|district|quarr|dump|region|orebod|pit|adit"
-    r"|camp|field|occur|smelter|level|old\s+men|company|ancients|people|report|mention|describ|record|list"
-    r"|common|found|present|abundant|frequent|widespread|met\b|typical|associat|accessory|accompan|outside"
-    r"|beyond|not\s+in|back|reverse|other|rear|hand\s+spec|depth|same|друг|соседн|месторожд|извест|добыва"
-    r"|ранее|andere|bekannt|abgebaut|lieferte|forderte|gewann|fuhrte|ergab|chsten|fundst|otr[ao]|autre|ailleurs|conocid",
-)
-CLAUSE = re.compile(
-    r"[;:\u2014]|\s[\u2013-]\s|,?\s*\b(?:but|however|while|whereas|though|although|yet|this\s+time|in\s+this"
-    r"\s+(?:one|view|picture|photo|section|field|slice|sample)|shown\s+(?:is|are|here)|on\s+the\s+polished"
-    r"\s+side|in\s+view|no\s+longer|а\s+здесь|здесь|но|hier|aber|aqui|pero|ici|mais)\b"
-    r"|,\s*(?=here\b)|\bhere(?=\s*[:,]|\s+(?:only|there|it|we|you|just)\b)",
-    re.IGNORECASE,
+    r"like|ish\b|analog|that\s+of|those\s+of|cf|[\"']|between|ringer|double|posing|masquer|esque"
+    r"|oid|resembl|mimic|imitat|simulat|reminisc|recall|remind|suggest|evok|akin|similar|compar"
+    r"|contra|opposed|\bas\b|same|equal|the\s+way|mista?[ko]|misid|mislab|confus|take|took|pass"
+    r"|mixed|mis"
+    r"|interpret|listed|label|sold|though|thought|think|believ|determin|describ|regard|held"
+    r"|suspect|guess|expect"
+    r"|assum|reckon|than|differ|distin|discrim|told|tell|separated|discern|recogni|colou?r|lust"
+    r"|shine|sheen"
+    r"|hue|tint|tone|guise|reflect|bright|hard|yellow|white|gr[ae]y|soft|look|appear|habit|seem"
+    r"|aspect"
+    r"|suppos|alleged|putative|would-be|pretend|so-called|vermeint|мним|supuest|\?|could|might"
+    r"|may|can"
+    r"|analog|morph|relat|cousin|counterpart|equiv|iso|approach|rival|outshin|surpass|exceed"
+    r"|smack|verg|approx|match|hint|style|shar"
+    r"|shape|cleav|anisotr|blue|pink|brown",
 )

@@ -47,14 +47,17 @@ class Speller:
     names : mapping of str to str
         Name in lower case -> mineral.
     others : iterable of str
-        Words in lower case that are no slips.
+        Names of other minerals and rocks in lower case: no slips, and slips of them are none.
+    everyday : iterable of str
+        Words in lower case that are no slips, whatever they sound like ("species", "Argentina").
     """
 
-    def __init__(self, names: Mapping[str, str], others: Iterable[str]):
-        self._others = {*others}
+    def __init__(self, names: Mapping[str, str], others: Iterable[str], everyday: Iterable[str]):
+        others = {*others}
+        self._others = {*others, *everyday}
         self._by_sound: dict[str, str | None] = {}
         self._by_start: dict[str, list[tuple[str, str, str | None]]] = {}
-        known = {**dict.fromkeys(self._others, None), **names}
+        known = {**dict.fromkeys(others, None), **names}
         for name, mineral in known.items():
             heard = sound(name)
             if mineral is not None or heard not in self._by_sound:
@@ -93,8 +96,8 @@ class Speller:
             if not allowed or abs(len(name) - len(word)) > 2:
                 continue
             slips = slips_between(word, name, allowed)
-            if len(name) < ONE_SLIP and sorted(word) != sorted(name):
-                continue  # in a short name only a swap
+            if len(name) < ONE_SLIP and sorted(word) != sorted(name) and not _has_all(name, word):
+                continue  # in a short name only a swap, or a letter too many
             if slips > CHANGED and len(name_heard) >= ONE_SLIP:
                 # one letter besides those that sound alike
                 slips = min(slips, 1.5 * slips_between(heard, name_heard, 1))
@@ -105,6 +108,12 @@ class Speller:
             elif slips == best:
                 found.add(mineral)
         return found.pop() if len(found) == 1 else None
+
+
+def _has_all(name: str, word: str) -> bool:
+    """Whether a word is a name with one letter more inside it."""
+    letters = iter(word)
+    return len(word) == len(name) + 1 and word[-1] == name[-1] and all(c in letters for c in name)
 
 
 def slips_between(a: str, b: str, most: float) -> float:
