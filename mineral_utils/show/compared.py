@@ -78,7 +78,8 @@ def show_compared(
     show_photo(image, ax=first, um_per_px=um_per_px, title=title)
     looks, tones = looks_of(names, None, None), {}
     for ax, (words, labels) in zip(others, maps.items(), strict=False):
-        bare = {"legend": False, "scale_note": False, "alpha": alpha}
+        # no outlines: around the cracks and pits of a truth they would hide what they enclose
+        bare = {"legend": False, "scale_note": False, "alpha": alpha, "contours": False}
         show_segmentation(image, labels, names, ax=ax, title=words, um_per_px=None, **bare)
         mixed = overlay(image, labels, names, alpha=alpha)
         for code in np.unique(labels):
