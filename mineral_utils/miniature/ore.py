@@ -23,7 +23,7 @@ from ..clip_lora import about_adapter
 from ..recipes import load_recipe
 from ..run import file_sha256, replacing, write_json
 from ..training import Tuned, section_examples, tune
-from .store import CARD_KEYS, FOLDER
+from .store import CARD_KEYS, FOLDER, read_card, weight_file
 
 RECIPE, SECTIONS, EPOCHS = "dense-small", 4000, 14
 
@@ -36,14 +36,20 @@ def train(
     seed: int = 0,
     device: str = "auto",
     resume: bool = True,
+    onward: bool = False,
 ) -> Tuned:
     """Tune the small CLIP on the first `sections` digital sections of the training set.
 
     out : folder of the drawn sections (600 kB each), checkpoint, curve and adapter
+    onward : begin with the shipped adapter, at half the rate
     """
     examples = section_examples(sections, Path(out) / "sections")
     recipe = load_recipe(RECIPE, epochs=epochs, seed=seed)
-    return tune("demo", examples, recipe, out=Path(out) / "run", device=device, resume=resume)
+    how = {"out": Path(out) / "run", "device": device, "resume": resume}
+    if not onward:
+        return tune("demo", examples, recipe, **how)
+    recipe = recipe.replace(rate=recipe.rate / 2, warm=0.1)
+    return tune("demo", examples, recipe, start=weight_file("ore"), **how)
 
 
 def export(
@@ -64,6 +70,7 @@ def export(
     source = Path(out) / "run" / "adapter.safetensors"
     about = about_adapter(source)
     path = Path(folder) / "ore.safetensors"
+    before = read_card("ore", folder)["time"] if about.get("began_with") else None
     with replacing(path) as aside:
         shutil.copyfile(source, aside)
     recipe = about["recipe"]
@@ -80,7 +87,8 @@ def export(
             "steps": about["steps"],
             "minutes": round(about["seconds"] / 60, 1),
             "hardware": "one thread of a two-core CPU, shared with other work",
-        },
+        }
+        | ({"before": before} if before else {}),
         "classes": about["classes"],
         "prompts": about["prompts"],
         "numbers": dict(numbers or {}),
@@ -113,11 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
     )
+    parser.add_argument(
+        "--onward", action="store_true", help="begin with the shipped adapter, at half the rate"
+    )
     parser.add_argument("--export", action="store_true", help="afterwards write adapter and card")
     parser.add_argument("--numbers", type=Path, help="JSON file of measures, for the card")
     options = parser.parse_args(arguments)
     given = {key: getattr(options, key) for key in ("sections", "epochs", "seed", "device")}
-    tuned = train(options.out, resume=options.resume, **given)
+    tuned = train(options.out, resume=options.resume, onward=options.onward, **given)
     if options.export and tuned.finished:
         numbers = json.loads(options.numbers.read_text("utf-8")) if options.numbers else None
         print(f"written: {export(options.out, numbers=numbers)}")

@@ -351,7 +351,10 @@ def export(
             "together. Prompts: single points (the best of three answers is taught), jittered "
             "boxes, box and point with a coarse class map times 0.005 as refinement gives them, "
             "logits, and clicks on errors. Beside it, what lies around a target must be told from "
-            "it by some linear reading of the upscaled picture (sam_model.unreadable). The first "
+            "it by some linear reading of the upscaled picture (sam_model.unreadable), and tokens "
+            "of the last block are taught to attend to their own look (sam_model.mishearing), "
+            "which is what Trident's correlation reads. A share of the targets lies in nets, veins "
+            "and islands laid over the scenes. The first "
             "weights hold circuits that read boxes and clicks and pass colours and coarse masks "
             "on (sam_start, sam_colour). The expected IoU is taught by squared error. AdamW, one "
             "cosine; running mean of weights. First windows of 224 px of the 896-px canvas, then "
@@ -367,11 +370,11 @@ def export(
         "numbers": {"world_held_out": kept} | dict(numbers or {}),
         "limits": (
             "Trained for a short time: on digital sections a box alone gives a better mask than "
-            "the ellipse in it, and a worse one than Otsu's threshold of the grey levels there; "
-            "veins, nets and other grains that fill little of their box are mostly missed. Trusts "
-            "a coarse mask too much at the usual factor of 0.005; refinement gains with 0.002. "
-            "Keep masks above an expected IoU of 0.5, not 0.9. Wants mask prompts with a batch "
-            "axis (batched_mask_prompt: true). Knows no mineral; learnt from drawn scenes only."
+            "the ellipse in it, and hardly one better than Otsu's threshold of the grey levels "
+            "there; veins, nets and other grains that fill little of their box are mostly missed. "
+            "Trusts a coarse mask too much at the usual factor of 0.005; refinement gains with "
+            "0.002. Keep masks above an expected IoU of 0.5, not 0.9. Wants mask prompts with a "
+            "batch axis (batched_mask_prompt: true). Knows no mineral; learnt from drawn scenes."
         ),
         "licence": "Apache-2.0",
     }

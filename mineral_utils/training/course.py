@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ..clip_lora import add_lora, merged_state_dict, trainable_parameters
+from ..clip_lora import add_lora, load_adapter, merged_state_dict, trainable_parameters
 from ..encoders import Dino, build_clip, build_dino
 from ..minerals import vocabulary
 from ..profiles import Profile, load_profile
 from ..recipes import Recipe, load_recipe
-from ..run import pick_device, set_seed
+from ..run import file_sha256, pick_device, set_seed
 from . import keeping
 from .examples import GROUND, Examples
 from .reading import Reader
@@ -73,6 +73,7 @@ def tune(
     out: str | Path,
     device: str = "auto",
     resume: bool = True,
+    start: str | Path | None = None,
     watch: Callable[[int, nn.Module, list[dict]], None] | None = None,
     watch_every: int = 0,
     progress: bool = True,
@@ -88,6 +89,7 @@ def tune(
     out : folder of checkpoint (``last.pt``), curve (``curve.jsonl``), ``adapter.safetensors``
     device : see `mineral_utils.run.pick_device`
     resume : go on from the checkpoint in `out`, if there is one; False removes what is there
+    start : an adapter to begin with, of the same base and settings, instead of a zero update
     watch : called as (step, clip in evaluation mode, curve) before the first step, every
         `watch_every` steps (0: every epoch) and at the end: for a live curve, or an early look at
         some photos
@@ -109,7 +111,7 @@ def tune(
         The device has not enough memory; the message names the settings to lower.
     """
     profile, recipe = load_profile(profile), load_recipe(recipe, **changes)
-    course = Course(profile, examples, recipe, Path(out), pick_device(device))
+    course = Course(profile, examples, recipe, Path(out), pick_device(device), start)
     if resume:
         keeping.go_on(course)
     else:
@@ -135,6 +137,7 @@ class Course:
         recipe: Recipe,
         out: Path,
         device: torch.device,
+        start: str | Path | None = None,
     ):
         self.notes = examples.check()
         if recipe.dense == "mask" and examples.truth is None:
@@ -158,6 +161,9 @@ class Course:
             learn_temperature=recipe.learn_temperature,
             seed=recipe.seed,
         )
+        if start is not None:
+            load_adapter(start, clip)
+        self.start = "" if start is None else file_sha256(Path(start))
         self.clip = clip.to(device).train()
         patch = clip.visual.conv1.kernel_size[0]
         if recipe.side % patch:

@@ -105,6 +105,7 @@ def identity(course: Course) -> dict:
     taught = hashlib.sha256(taught + examples.labels.tobytes()).hexdigest()
     return recipe | {
         "base": course.clip.lora.base_sha256,
+        "began with": course.start[:12],
         "photos": len(examples),
         "classes": list(examples.names),
         "texts, labels and file names (their hash)": taught[:12],
@@ -123,6 +124,7 @@ def export(course: Course) -> Path:
             "ground": course.recipe.ground,
             "recipe": asdict(course.recipe),
             "examples": course.examples.note,
+            "began_with": course.start,
             "steps": course.step,
             "seconds": round(course.seconds, 1),
         }
