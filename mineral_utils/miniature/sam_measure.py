@@ -372,8 +372,7 @@ def export(
             "Trained for a short time: on digital sections a box alone gives a better mask than "
             "the ellipse in it, and hardly one better than Otsu's threshold of the grey levels "
             "there; veins, nets and other grains that fill little of their box are mostly missed. "
-            "Trusts a coarse mask too much at the usual factor of 0.005; refinement gains with "
-            "0.002. Keep masks above an expected IoU of 0.5, not 0.9. Wants mask prompts with a "
+            "Keep masks above an expected IoU of 0.5, not 0.9. Wants mask prompts with a "
             "batch axis (batched_mask_prompt: true). Knows no mineral; learnt from drawn scenes."
         ),
         "licence": "Apache-2.0",
