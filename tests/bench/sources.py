@@ -61,7 +61,7 @@ def open_vocabulary() -> dict:
     tuned = tune("demo", examples, "dense-small", epochs=EPOCHS, out=WORK / "open")
     models = {"base": load_model("demo"), "tuned": load_model("demo", adapter=tuned.adapter)}
     cases = section_cases((validation_section(FIRST + k) for k in range(SCORED)), NAMES)
-    found = answers(models, cases, NAMES, refine=False, protocols=("all",))
+    found = answers(models, cases, NAMES, refine=(), protocols=("all",))
     result: dict = {
         "unseen": list(held_out),
         "sections": len(clean),
@@ -98,7 +98,7 @@ def photos() -> dict:
     asked = lumenstone_question(items[0].classes, profile.background)
     long_side = profile.preset.long_side
     found = answers(
-        models, lumenstone_cases(items, long_side), asked, refine=True, protocols=("all",)
+        models, lumenstone_cases(items, long_side), asked, refine=("all",), protocols=("all",)
     )
     return {
         "photos": len(items),
