@@ -72,7 +72,7 @@ GATE = re.compile(  # no rule of ABSENT or GUARDS fits a sentence without one of
     r"|nil\b|nix|nary|omit|elud|escap|evad|\bun\w+ed\b|unavail|undetect|bereft|want\s|elusive"
     r"|lost|refus|\b0\b|[\u2013\u2014-]\s*(?:$|[.,;])|stay|away|other|differ|next|previous"
     r"|companion|neighb|kept|exclu|rul(?:ed|ing)|cannot|fail|unable|nowhere|out\s+of|outside"
-    r"|beyond|off\b|n\.?d\b"
+    r"|beyond|off\b|\bn\.\s?d\b|\bnd\b"
     r"|0 ?%|\?|invisible|unseen|discount|wanting|nope|nada|nein|kein|nicht|нет|\bsans\b",
 )
 
