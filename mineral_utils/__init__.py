@@ -40,6 +40,8 @@ _HOME = {
     "report": "run",
     "Run": "run",
     "save_segmentation": "export",
+    "with_unknown": "confidence",
+    "confidence_map": "confidence",
     "save_figure": "show",
     "show_photo": "show",
     "show_segmentation": "show",
@@ -47,6 +49,7 @@ _HOME = {
 }
 _MODULES = (
     "collect",
+    "confidence",
     "dataset",
     "dense",
     "encoders",

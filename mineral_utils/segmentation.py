@@ -37,6 +37,10 @@ class Segmentation:
     um_per_px : scale of the photo, None if unknown
     refined : uint8 [H, W] after refinement, else None
     prompts : SAM's prompts and what became of them, empty before refinement
+    words : the text of each query, Q of them; empty where vectors were given instead
+    confidence : float32 [h, w] in [0, 1] on the feature grid, from
+        `mineral_utils.confidence.with_unknown`; None before
+    min_confidence : pixels of less confidence are unknown
     """
 
     cosine: Tensor
@@ -47,11 +51,21 @@ class Segmentation:
     um_per_px: float | None = None
     refined: np.ndarray | None = None
     prompts: tuple[_refine.Prompt, ...] = field(default=(), repr=False)
+    words: tuple[str, ...] = ()
+    confidence: Tensor | None = field(default=None, repr=False)
+    min_confidence: float = 0.0
 
     @cached_property
     def labels(self) -> np.ndarray:
         """uint8 [H, W], index into `names`; 255 is unknown."""
-        return self.coarse_labels() if self.refined is None else self.refined
+        labels = self.coarse_labels() if self.refined is None else self.refined
+        if self.confidence is None or self.min_confidence <= 0:
+            return labels
+        labels = labels.copy()
+        for rows in trident.strips(*self.size, 1):
+            sure = trident.upsample_rows(self.confidence[..., None], self.size, rows)[..., 0]
+            labels[rows][(sure < self.min_confidence).numpy()] = UNKNOWN
+        return labels
 
     def coarse_labels(self, unknown: int = UNKNOWN) -> np.ndarray:
         """Labels before refinement, uint8 [H, W]; `unknown` where no class is probable enough."""

@@ -237,6 +237,7 @@ class Scene:
         result = self.compare(
             text.embed(words, templates), owner, [query.name for query in queries], **changes
         )
+        result = replace(result, words=tuple(words))
         return result.refine(self, progress=progress) if refine else result
 
     def compare(

@@ -304,6 +304,7 @@ VIEWS = ("confidence", "export", "batch", "mosaic", "widgets")
 MAY_IMPORT |= {name: ("segmenter", "show", "photos") for name in VIEWS}
 MAY_IMPORT |= {"export": ("segmenter", "show", "photos", "run")}
 MAY_IMPORT |= {"example": ("photos", "sections")}
+MAY_IMPORT |= {"confidence": ("segmenter", "show", "photos", "sections", "miniature")}
 
 # a room that outgrew one module: module -> its room
 ROOM = {"checkpoint": "weights", "download": "weights", "mineral_file": "minerals"}
