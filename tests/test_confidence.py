@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mineral_utils.confidence import (
     Calibration,
@@ -14,10 +16,24 @@ from mineral_utils.confidence import (
     load_calibration,
     look_alikes,
     model_hash,
+    name_confidence,
+    photo_looks,
+    warnings_for,
     with_unknown,
 )
-from mineral_utils.confidence.calibrating import Trials, rivals
+from mineral_utils.confidence.calibrating import (
+    Areas,
+    Trials,
+    count_pixels,
+    judge_areas,
+    questions,
+    rivals,
+)
 from mineral_utils.confidence.unknown import SHIPPED, rivals_of, weigh
+from mineral_utils.photos import Photo
+from mineral_utils.profiles import Preset
+from mineral_utils.sections import PLAIN, render
+from mineral_utils.segmentation import Segmentation
 from mineral_utils.shipped import read_card
 
 from .reference import small_model, small_picture
@@ -158,3 +174,121 @@ def test_the_threshold_gives_up_what_it_may():
     assert trials.unknown("known", 0.2) == 0.05
     assert trials.unknown("lacking", 0.2) == 0.6
     assert trials.threshold(0.10) == 0.9
+
+
+def _judged(labels: np.ndarray, names: list[str], confidence: list[list[float]]) -> Segmentation:
+    """A map as it is given, with the confidence of each cell."""
+    grid = torch.tensor(confidence)
+    return Segmentation(
+        cosine=torch.zeros(*grid.shape, len(names)),
+        owner=torch.arange(len(names)),
+        names=tuple(names),
+        size=labels.shape,
+        preset=Preset(),
+        refined=labels,
+        confidence=grid,
+    )
+
+
+def test_pixels_are_counted_by_what_they_are():
+    section = render(["pyrite", "galena", "quartz"], size=(64, 96), seed=3)
+    judged = _judged(section.labels, ["Pyrite", "Quartz"], [[0.25]])
+    known, lacking, empty = count_pixels(section, "Galena", judged)
+    assert (known[250], lacking[250], empty[250]) == (known.sum(), lacking.sum(), empty.sum())
+    shares = section.shares
+    assert lacking.sum() == round(shares["Galena"] * 64 * 96)
+    assert known.sum() == round((shares["Pyrite"] + shares["Quartz"]) * 64 * 96)
+    assert known.sum() + lacking.sum() + empty.sum() == 64 * 96
+
+
+def test_one_mineral_at_a_time_is_left_out_unless_it_has_a_look_alike():
+    section = render(["pyrite", "calcite", "quartz"], size=(64, 96), seed=6)
+    asked, refused = questions(["Pyrite", "Calcite", "Quartz"], section)
+    assert [(name, set(words)) for name, words in asked] == [("Pyrite", {"Calcite", "Quartz"})]
+    assert set(refused) == {("Calcite", "Quartz"), ("Quartz", "Calcite")}
+    among = ["Pyrite", "Calcite", "Quartz", "Galena"]
+    asked, _ = questions(["Calcite"], section, among)
+    assert asked == [("Calcite", ["Pyrite", "Galena"])]
+
+
+def test_areas_no_better_than_chance_are_told_from_good_ones():
+    zero, nothing = np.zeros(4, int), np.ones(4)
+    # mostly right; a fifth where a fifth is due; half where six tenths are due; not there at all
+    areas = Areas(
+        zero, nothing, nothing, np.array([0.9, 0.2, 0.5, 0]), np.array([0.3, 0.2, 0.6, 0])
+    )
+    assert areas.good.tolist() == [True, False, False, False]
+    assert areas.chance.tolist() == [False, True, True, True]
+
+
+def test_an_area_is_judged_by_its_pixels_and_look_alikes_are_right():
+    section = render(["pyrite", "quartz"], size=(64, 96), seed=3, artefacts_on=False)
+    pyrite = section.names.index("Pyrite")
+    share = (section.labels == pyrite).mean()
+    judged = _judged(np.where(section.labels == pyrite, 1, 0), ["calcite", "pyrite"], [[0.5]])
+    judged = replace(judged, names=("Calcite", "Pyrite"), refined=None)
+    # cosines are equal, so all is the first name: right where quartz is
+    assert judge_areas(section, judged) == [pytest.approx((0.5, 1, 1 - share, 1 - share))]
+
+
+# ---- what is said to the reader ----------------------------------------------------------------
+@pytest.mark.parametrize(
+    "camera, exposure, red, blue",
+    [
+        (PLAIN, 0, 0, 0),
+        (replace(PLAIN, exposure=0.5), -0.69, 0, 0),
+        (replace(PLAIN, white_balance=(1.2, 1, 0.8)), 0, 0.18, -0.22),
+    ],
+)
+def test_light_is_read_off_the_minerals(camera, exposure, red, blue):
+    section = render(["pyrite", "quartz"], seed=5, camera=camera, artefacts_on=False)
+    judged = _judged(section.labels, list(section.names), [[1.0]])
+    scene = SimpleNamespace(photo=Photo(section.image), preset=Preset())
+    looks = photo_looks(scene, judged)
+    assert looks["exposure"] == pytest.approx(exposure, abs=0.05)
+    assert looks["red"] == pytest.approx(red, abs=0.05)
+    assert looks["blue"] == pytest.approx(blue, abs=0.05)
+    # where nothing is known, no light can be read
+    unknown = replace(judged, min_confidence=1.0, confidence=torch.zeros(1, 1))
+    assert set(photo_looks(scene, unknown)) == {"detail"}
+
+
+def test_an_enlarged_photo_is_smoother():
+    noise = np.random.default_rng(0).normal(128, 20, (336, 448, 3)).astype(np.uint8)
+    large = Image.fromarray(noise).resize((1792, 1344), Image.Resampling.BICUBIC)
+    judged = _judged(np.full((336, 448), 255, np.uint8), ["pyrite"], [[1.0]])
+    large, noise = (
+        photo_looks(SimpleNamespace(photo=Photo(each), preset=Preset()), judged)["detail"]
+        for each in (np.array(large)[:336, :448], noise)
+    )
+    # differences of differences of white noise are root 3 times its differences
+    assert large < 0 and noise == pytest.approx(np.log(3) / 2, abs=0.01)
+
+
+def test_confidence_of_a_name_is_the_mean_over_its_area():
+    labels = np.repeat([[0, 0, 1, 255]], 2, axis=0).astype(np.uint8)
+    judged = _judged(labels, ["pyrite", "galena", "quartz"], [[0.2, 0.4, 0.9, 0.1]] * 2)
+    share, sure = name_confidence(judged)
+    assert share.tolist() == [0.5, 0.25, 0]
+    np.testing.assert_allclose(sure, [0.3, 0.9, np.nan], rtol=1e-5)
+
+
+def test_what_is_said(scene, calibration):
+    def said(names, **changes):
+        result = scene.segment(names, open_vocabulary=True)
+        quiet = {key: (-np.inf, np.inf) for key in ("detail", "exposure", "red", "blue")}
+        own = replace(calibration, **{"looks": quiet} | changes)
+        return [s for s in warnings_for(scene, result, calibration=own) if "random" not in s]
+
+    assert said(["pyrite", "quartz"]) == []
+    assert said(["calcite", "quartz"]) == [
+        "calcite and quartz look the same in reflected light: take their areas together."
+    ]
+    (one,) = said(["pyrite", "gold", "paint"])
+    assert one == "The model was not taught what gold or paint looks like: that area is a guess."
+    (one,) = said(["pyrite"], guess=1.0)
+    assert one.startswith("pyrite: its area (100% of the photo) is a guess")
+    (one,) = said(["pyrite"], looks={"detail": (5, 6)})
+    assert "the photo is smoother" in one
+    (one,) = said(["pyrite"], model="another")
+    assert "calibrated for another model" in one

@@ -74,8 +74,10 @@ def load_calibration(path: str | Path | None = None) -> Calibration:
     """
     path = SHIPPED if path is None else Path(path)
     try:
-        return Calibration(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        row = json.loads(path.read_text(encoding="utf-8"))
+        row["looks"] = {key: (low, high) for key, (low, high) in row["looks"].items()}
+        return Calibration(**row)
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ValueError(
             f"{path} is no calibration ({error}); write one with `{COMMAND} --out {path.name}`"
         ) from error
@@ -212,14 +214,11 @@ def look_alikes() -> dict[str, frozenset[str]]:
     such: their average crystals, as the renderer's camera takes them in plane-polarised light,
     differ by less than an eye can see."""
     from ..miniature.things import lab
-    from ..sections import PLAIN, imaging, optics
+    from ..sections import PLAIN, imaging
 
     names = vocabulary().names
-    # azimuths and cuts evenly over the sphere: R1 + (R2 - R1) / 3 on average
-    count = len(names)
-    light = optics.plane_polarised(names, np.full(count, np.pi / 4), np.full(count, 2 / 3))
     steps = imaging.tone_curve(PLAIN)
-    colour = lab(steps[np.rint(light * (len(steps) - 1) / 2).astype(int)])
+    colour = lab(steps[np.rint(average_light(names) * (len(steps) - 1) / 2).astype(int)])
     near = np.linalg.norm(colour[:, None] - colour, axis=-1) < JUST_SEEN
     np.fill_diagonal(near, False)
     return {
@@ -227,6 +226,15 @@ def look_alikes() -> dict[str, frozenset[str]]:
         for name, row in zip(names, near, strict=True)
         if row.any()
     }
+
+
+def average_light(names: Sequence[str]) -> np.ndarray:
+    """What the average crystal of each mineral reflects in plane-polarised light, float32 [n, 3],
+    red, green, blue, 0 to 1."""
+    from ..sections import optics
+
+    # azimuths and cuts evenly over the sphere: R1 + (R2 - R1) / 3
+    return optics.plane_polarised(names, np.full(len(names), np.pi / 4), np.full(len(names), 2 / 3))
 
 
 def asked_words(result: Segmentation) -> tuple[str, ...]:
