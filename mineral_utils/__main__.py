@@ -1,5 +1,5 @@
-"""``python -m mineral_utils info | demo | segment | collect | captions | dataset | train``: batch,
-scripts, CI."""
+"""``python -m mineral_utils info | demo | segment | collect | captions | dataset | train |
+mosaic``: batch, scripts, CI."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .collect import command as collect_command
 from .dataset import command as dataset_command
+from .mosaic import command as mosaic_command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     dataset = commands.add_parser("dataset", help="a ledger into a dataset that can be trusted")
     dataset_command.add_arguments(dataset)
     dataset.set_defaults(run=dataset_command.run)
+
+    mosaic = commands.add_parser("mosaic", help="segment a photo too big for one pass")
+    mosaic_command.add_arguments(mosaic)
 
     train = commands.add_parser("train", help="tune a profile's CLIP on photos of minerals")
     train.add_argument("config", type=Path, metavar="CONFIG", help="a .yaml file")

@@ -107,15 +107,21 @@ def _to_eight_bits(samples: np.ndarray, name: str, notes: list[str]) -> np.ndarr
             f"{name}: expected whole numbers from 0 to 65535, found {low} to {high}; save it with"
             " 8 or 16 bits."
         )
-    bits = next((b for b in (10, 12, 14) if high < 2**b), 16)
+    bits, table = eight_bits(high)
     notes.append(
         "16-bit values were divided by 257."
         if bits == 16
         else f"The highest 16-bit value, {high}, is under a quarter of the range, so the photo was"
         f" taken for {bits}-bit data: {2**bits - 1} became 255."
     )
-    table = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
     return table[samples]
+
+
+def eight_bits(high: int) -> tuple[int, np.ndarray]:
+    """For whole numbers up to `high`, at most 65535: how many bits their range has (10, 12, 14 or
+    16), and the table, uint8 [2 ** bits], that brings them to 8."""
+    bits = next((b for b in (10, 12, 14) if high < 2**b), 16)
+    return bits, np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
 
 
 def _upright(picture: Image.Image, notes: list[str]) -> Image.Image:

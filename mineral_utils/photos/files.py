@@ -117,7 +117,7 @@ def decode(
         )
     notes: list[str] = []
     scale = picture = page = None
-    with _reading(name):
+    with reading(name):
         reader = _recognise(file.read(1024), name)
         if reader is pil_tiff.TiffImageFile:
             page = read_page(file, name, suffix, frame, limit, notes)
@@ -152,13 +152,13 @@ def decode_picture(picture: Image.Image, name: str) -> tuple[np.ndarray, list[st
     """
     check_size(*picture.size, name)
     notes: list[str] = []
-    with _reading(name):
+    with reading(name):
         picture.load()
         return to_rgb(to_shallow(picture, name, notes), notes), notes
 
 
 @contextmanager
-def _reading(name: str) -> Iterator[None]:
+def reading(name: str) -> Iterator[None]:
     """Turn what decoders raise on damaged bytes, which is nearly anything, into a sentence."""
     try:
         yield

@@ -69,36 +69,50 @@ def read_page(
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     with tifffile.TiffFile(file) as container:
-        pages = container.pages
-        sensor = pages.first.photometric in (32803, 34892)  # a colour filter array, linear RAW
-        if sensor or pages.first.is_dng or suffix in _RAW_SUFFIXES:
-            raise PhotoError(
-                f"{name}: this is a camera's RAW file, which cannot be read here; {EXPORT}."
-            )
-        photos = [i for i in range(len(pages)) if not pages[i].subfiletype & 5]
-        if frame is None and len(photos) == 1 < len(pages):
-            frame = photos[0]
-            notes.append("Previews and masks stored beside the photo were left out.")
-        frame = pick_frame(frame, len(pages), name)
-        page = pages[frame]
-        if not page.imagewidth or not page.imagelength:
-            raise OSError("its directory describes no pixels")
-        check_size(page.imagewidth, page.imagelength, name, limit)
+        frame = choose_page(container, name, suffix, frame, limit, notes)
+        page = container.pages[frame]
         ends = np.add(page.dataoffsets, page.databytecounts)
         if page.compression != 1 and ends.max() > size:  # libtiff would print on stderr
             raise OSError(f"the file ends at byte {size}, its pixels at {ends.max()}")
         scale = None
         with suppress(ArithmeticError, KeyError, TypeError, ValueError):  # metadata at odds
-            scale = _stated_scale(container)
+            scale = stated_scale(container)
         bits = int(np.max(page.bitspersample))
         picture = _deep(page, bits, name, notes) if bits > 8 else None
         inverted = page.photometric == 0 and bits > 8  # Pillow turns only up to 8 bits
-        if picture is None and _tag(page, 274) in range(2, 9):  # Pillow does it on loading
+        if picture is None and tag_value(page, 274) in range(2, 9):  # Pillow does it on loading
             notes.append(TURNED_NOTE)
         return Page(frame, scale, picture, inverted)
 
 
-def _tag(page: tifffile.TiffPage, code: int) -> object:
+def choose_page(
+    container: tifffile.TiffFile,
+    name: str,
+    suffix: str,
+    frame: int | None,
+    limit: float,
+    notes: list[str],
+) -> int:
+    """The number of the wanted page, checked to be a photo of fit size; see `read_page`."""
+    pages = container.pages
+    sensor = pages.first.photometric in (32803, 34892)  # a colour filter array, linear RAW
+    if sensor or pages.first.is_dng or suffix in _RAW_SUFFIXES:
+        raise PhotoError(
+            f"{name}: this is a camera's RAW file, which cannot be read here; {EXPORT}."
+        )
+    photos = [i for i in range(len(pages)) if not pages[i].subfiletype & 5]
+    if frame is None and len(photos) == 1 < len(pages):
+        frame = photos[0]
+        notes.append("Previews and masks stored beside the photo were left out.")
+    frame = pick_frame(frame, len(pages), name)
+    page = pages[frame]
+    if not page.imagewidth or not page.imagelength:
+        raise OSError("its directory describes no pixels")
+    check_size(page.imagewidth, page.imagelength, name, limit)
+    return frame
+
+
+def tag_value(page: tifffile.TiffPage, code: int) -> object:
     return page.tags[code].value if code in page.tags else None
 
 
@@ -122,12 +136,12 @@ def _deep(page: tifffile.TiffPage, bits: int, name: str, notes: list[str]) -> Im
         samples = samples[..., : colours + alpha]
     picture = from_samples(samples, name, notes)
     picture = negative(picture) if page.photometric == 0 else picture
-    picture.info["icc_profile"] = _tag(page, 34675)
-    picture.getexif()[274] = _tag(page, 274)
+    picture.info["icc_profile"] = tag_value(page, 34675)
+    picture.getexif()[274] = tag_value(page, 274)
     return picture
 
 
-def _stated_scale(container: tifffile.TiffFile) -> float | None:
+def stated_scale(container: tifffile.TiffFile) -> float | None:
     """µm per pixel, only where OME or ImageJ metadata give a metric unit; a dpi is no scale."""
     x = y = None
     if container.is_ome:
@@ -142,7 +156,7 @@ def _stated_scale(container: tifffile.TiffFile) -> float | None:
         tags = container.pages.first.tags
         unit = _MICROMETRES.get(str(container.imagej_metadata.get("unit")).lower())
         # ImageJ counts pixels per its own unit; other programs write real centimetres or inches.
-        per = {2: 25_400.0, 3: 10_000.0}.get(_tag(container.pages.first, 296), unit)
+        per = {2: 25_400.0, 3: 10_000.0}.get(tag_value(container.pages.first, 296), unit)
         if unit and tags[282].value != (1, 1):  # which is what writers put if not told
             x, y = (per * below / above for above, below in (tags[282].value, tags[283].value))
     if x is None or y is None or not math.isclose(x, y, rel_tol=0.01):
