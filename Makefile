@@ -7,7 +7,7 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all test-ui lint format lab bench golden constraints clean
+.PHONY: help install demo test test-all test-ui browser lint format page lab bench golden constraints clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v not in ((3, 11), (3, 12)) and "Python 3.11 or 3.12 is needed, found %d.%d. Name one with: make install PYTHON=/path/to/python3.11" % v)'
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
-	$(PY) -m pip install --quiet -c constraints.txt --build-constraint constraints.txt -e '.[test,dev]'
+	$(PY) -m pip install --quiet -c constraints.txt --build-constraint constraints.txt -e '.[test,dev,ui]'
 	@touch $@
 
 demo: $(STAMP) ## run all lessons on the demo road and print the table of results
@@ -31,8 +31,11 @@ test: $(STAMP) ## the quick tests, lessons included
 test-all: $(STAMP) ## the slow tests too
 	$(PY) -m pytest -q -m "not network and not ui"
 
-test-ui: $(STAMP) ## the tests that drive a browser
-	$(PY) -m pytest -q -m ui
+test-ui: browser ## the tests that drive a browser; pictures of the pages go to runs/ui
+	$(PY) -m pytest -q -m ui tests/ui
+
+browser: $(STAMP) ## find a Chromium for test-ui, or install Debian's where that is possible
+	@$(PY) -m tests.ui.browser
 
 lint: $(STAMP) ## style of modules and notebooks, and the form of the lessons
 	$(PY) -m ruff check .
@@ -42,6 +45,9 @@ lint: $(STAMP) ## style of modules and notebooks, and the form of the lessons
 format: $(STAMP) ## let ruff put the style right
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+
+page: $(STAMP) ## lesson 09 as a page for a class, by Voilà
+	$(PY) -m mineral_utils.widgets
 
 lab: $(STAMP) ## open the lessons in JupyterLab
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb

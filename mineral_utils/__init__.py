@@ -53,6 +53,7 @@ _MODULES = (
     "confidence",
     "dataset",
     "dense",
+    "editing",
     "encoders",
     "evaluation",
     "example",
@@ -71,6 +72,7 @@ _MODULES = (
     "show",
     "trident",
     "weights",
+    "widgets",
 )
 
 __all__ = ["__version__", *sorted(_HOME)]

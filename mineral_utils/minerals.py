@@ -179,6 +179,13 @@ class Vocabulary:
         if len(parts) > 1 and all(part in self for part in parts):
             several = ", ".join(f'"{part}"' for part in parts)
             return f"{name!r} is one name but several minerals; write [{several}], or, {OPEN_HINT}"
+        near = self.near(name)
+        hint = f"did you mean {', '.join(near)}?" if near else "vocabulary().names lists what is"
+        return f"{name!r} is not in the vocabulary ({hint}); {OPEN_HINT}"
+
+    def near(self, name: str) -> tuple[str, ...]:
+        """Up to three known names that are spelt much like `name`, in its language; the best
+        first."""
         spelt = {
             key: minerals[0]
             for known in self._aliases.values()
@@ -187,9 +194,7 @@ class Vocabulary:
         } | self._by_folded_name
         near = [spelt[key] for key in difflib.get_close_matches(fold(name), spelt, 3, cutoff=0.65)]
         russian = re.search("[а-яё]", name.casefold())
-        near = list(dict.fromkeys(m.name_ru if russian else m.name for m in near))
-        hint = f"did you mean {', '.join(near)}?" if near else "vocabulary().names lists what is"
-        return f"{name!r} is not in the vocabulary ({hint}); {OPEN_HINT}"
+        return tuple(dict.fromkeys(m.name_ru if russian else m.name for m in near))
 
     def queries(
         self,

@@ -148,7 +148,7 @@ def test_make_sets_up_once_and_again_when_requirements_change(tmp_path):
         shutil.copy(ROOT / name, tmp_path)
     fresh = _dry_run(tmp_path, "demo")
     assert "-m venv .venv" in fresh
-    assert "-c constraints.txt --build-constraint constraints.txt -e '.[test,dev]'" in fresh
+    assert "-c constraints.txt --build-constraint constraints.txt -e '.[test,dev,ui]'" in fresh
     assert fresh.splitlines()[-1] == ".venv/bin/python -m mineral_utils demo"
 
     stamp = tmp_path / ".venv" / ".installed"
@@ -179,6 +179,9 @@ def test_make_refuses_another_python(tmp_path):
     assert not (tmp_path / ".venv").exists()
 
 
+NO_BROWSER = (("browser", 0, "NOT RUN: the browser tests"), ("browser required", 1, "REQUIRE_UI"))
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_ci_run_finds_outside_data_beside_the_clone(tmp_path):
     clone = tmp_path / "clone"
@@ -195,13 +198,29 @@ def test_ci_run_finds_outside_data_beside_the_clone(tmp_path):
         command = [str(clone / ".ci" / "run")]
         done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
-        return done.stdout.strip().split("|")
+        test, *others = done.stdout.splitlines()
+        assert [line.split("|")[1] for line in others] == ["browser", "test-ui"]
+        return test.split("|")
 
     assert said() == [str(clone), "test", "", ""]
     (tmp_path / "shared" / "golden").mkdir(parents=True)
     assert said() == [str(clone), "test", "", str(tmp_path / "shared" / "golden")]
     (tmp_path / "shared" / "lumenstone").mkdir()
     assert said()[2] == str(tmp_path / "shared" / "lumenstone")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+@pytest.mark.parametrize("fails, ends, told", [("test", 1, ""), ("test-ui", 1, ""), *NO_BROWSER])
+def test_ci_run_fails_with_the_tests_and_says_when_there_is_no_browser(tmp_path, fails, ends, told):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    fake = tmp_path / "make"
+    fake.write_text(f'#!/bin/sh\n[ "$1" != "{fails.split()[0]}" ]\n')
+    fake.chmod(0o755)
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    env["REQUIRE_UI"] = "1" if "required" in fails else "0"
+    done = subprocess.run([str(tmp_path / ".ci" / "run")], env=env, capture_output=True, text=True)
+    assert (done.returncode, told in done.stderr) == (ends, True)
 
 
 # ---- what is written down --------------------------------------------------------------------
@@ -304,6 +323,8 @@ VIEWS = ("confidence", "export", "batch", "mosaic", "widgets")
 MAY_IMPORT |= {name: ("segmenter", "show", "photos") for name in VIEWS}
 MAY_IMPORT |= {"export": ("segmenter", "show", "photos", "run")}
 MAY_IMPORT |= {"example": ("photos", "sections")}
+MAY_IMPORT |= {"editing": ("segmenter", "confidence", "export", "metrics", "photos", "run")}
+MAY_IMPORT |= {"widgets": ("editing", "export")}
 MAY_IMPORT |= {"confidence": ("segmenter", "show", "photos", "sections", "miniature")}
 
 # a room that outgrew one module: module -> its room

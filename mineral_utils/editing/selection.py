@@ -1,0 +1,135 @@
+"""What is to be corrected: pixels chosen by points and a box through SAM's decoder, or a whole
+region of the map.
+
+SAM looked at the photo when the scene was encoded; each click runs its decoder only. Its first
+answer to a single point is the best of three by SAM's own estimate, for a point may mean a grain or
+a part of it. Further clicks correct: the logits of the answer before go in again, with all points
+and the box (Segment Anything, arXiv 2304.02643, appendix A).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import ndimage
+from torch import Tensor
+
+from ..refine import EIGHT
+from ..segmenter import Scene
+from .mask import Mask
+from .points import EditError, inside
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Selection:
+    """Chosen pixels and how they were chosen.
+
+    mask : the pixels; None where points and box say nothing that SAM would draw
+    tool : ``"outline"`` (SAM) or ``"region"`` (of the map)
+    points : (x, y, whether it lies inside), px of the photo, in the order of the clicks
+    box : (x1, y1, x2, y2), ends included, or None
+    score : SAM's estimate of the IoU of its mask, None for a region
+    """
+
+    mask: Mask | None
+    tool: str = "outline"
+    points: tuple[tuple[int, int, bool], ...] = ()
+    box: Box | None = None
+    score: float | None = None
+    logits: Tensor | None = field(default=None, repr=False)
+
+
+def with_point(
+    scene: Scene, before: Selection | None, x: float, y: float, *, positive: bool = True
+) -> Selection:
+    """One more point, inside or outside of what is meant.
+
+    Raises
+    ------
+    EditError
+        It lies outside the photo, or it is negative and there is nothing yet to take it from.
+    """
+    x, y = inside(x, y, scene.photo.image.shape[:2])
+    before = _outline(before)
+    if not positive and not before.points and before.box is None:
+        raise EditError(
+            "a point that is left out needs something to be left out of; click on the grain, or "
+            "draw a box around it, first"
+        )
+    return _asked(scene, replace(before, points=(*before.points, (x, y, positive))))
+
+
+def with_box(
+    scene: Scene, before: Selection | None, x1: float, y1: float, x2: float, y2: float
+) -> Selection:
+    """A box around what is meant, in place of an earlier one; points that were set stay.
+
+    Raises
+    ------
+    EditError
+        A corner lies outside the photo, or the box is no wider or higher than a pixel.
+    """
+    size = scene.photo.image.shape[:2]
+    (left, top), (right, bottom) = inside(x1, y1, size), inside(x2, y2, size)
+    box = min(left, right), min(top, bottom), max(left, right), max(top, bottom)
+    if box[2] - box[0] < 2 or box[3] - box[1] < 2:
+        raise EditError(
+            f"the box from ({left}, {top}) to ({right}, {bottom}) is too thin; drag it from one "
+            "corner of the grain to the other"
+        )
+    return _asked(scene, replace(_outline(before), box=box, logits=None))
+
+
+def region_at(labels: np.ndarray, x: float, y: float) -> Selection:
+    """The whole connected region of a map [H, W] that a point lies in."""
+    x, y = inside(x, y, labels.shape)
+    numbered, _ = ndimage.label(labels == labels[y, x], EIGHT)
+    mask = Mask.of(numbered == numbered[y, x])
+    return Selection(mask, "region", ((x, y, True),))
+
+
+def _outline(before: Selection | None) -> Selection:
+    """What SAM is asked from: a region of the map is not added to, but left behind."""
+    return before if before is not None and before.tool == "outline" else Selection(None)
+
+
+@torch.inference_mode()
+def _asked(scene: Scene, wanted: Selection) -> Selection:
+    """The mask that SAM's decoder draws for points and box."""
+    sam, view = scene.model.encoders.sam.sam, scene.view
+    size = scene.photo.image.shape[:2]
+    scale = torch.tensor([view.input_size[1] / size[1], view.input_size[0] / size[0]])
+    points = boxes = None
+    if wanted.points:
+        places = torch.tensor([point[:2] for point in wanted.points]) + 0.5
+        signs = torch.tensor([[float(point[2]) for point in wanted.points]])
+        points = (places * scale)[None].to(sam.device), signs.to(sam.device)
+    if wanted.box is not None:
+        ends = torch.tensor(wanted.box) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+        boxes = (ends * scale.repeat(2))[None].to(sam.device)
+    sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=wanted.logits)
+    alone = wanted.box is None and wanted.logits is None  # a single click may mean many things
+    logits, scores = sam.mask_decoder(
+        image_embeddings=view.embedding,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=alone,
+    )
+    best = int(scores[0].argmax())
+    logits = logits[:, best : best + 1]
+    whole = sam.postprocess_masks(logits, view.input_size, view.photo_size)
+    if view.photo_size != size:
+        whole = F.interpolate(whole, size, mode="bilinear")
+    drawn = (whole[0, 0] > 0).cpu().numpy()
+    return replace(
+        wanted,
+        mask=Mask.of(drawn) if drawn.any() else None,
+        score=float(scores[0, best]),
+        logits=logits,
+    )
