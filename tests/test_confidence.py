@@ -21,10 +21,13 @@ from mineral_utils.confidence import (
     warnings_for,
     with_unknown,
 )
+from mineral_utils.confidence.__main__ import main
 from mineral_utils.confidence.calibrating import (
     Areas,
     Trials,
+    calibrate,
     count_pixels,
+    examine,
     judge_areas,
     questions,
     rivals,
@@ -32,8 +35,9 @@ from mineral_utils.confidence.calibrating import (
 from mineral_utils.confidence.unknown import SHIPPED, rivals_of, weigh
 from mineral_utils.photos import Photo
 from mineral_utils.profiles import Preset
-from mineral_utils.sections import PLAIN, render
+from mineral_utils.sections import PLAIN, render, validation_section
 from mineral_utils.segmentation import Segmentation
+from mineral_utils.segmenter import load_model
 from mineral_utils.shipped import read_card
 
 from .reference import small_model, small_picture
@@ -174,6 +178,47 @@ def test_the_threshold_gives_up_what_it_may():
     assert trials.unknown("known", 0.2) == 0.05
     assert trials.unknown("lacking", 0.2) == 0.6
     assert trials.threshold(0.10) == 0.9
+
+
+def test_a_calibration_is_made_from_sections(scene):
+    names = [["pyrite", "quartz"], ["galena", "sphalerite", "calcite"]]
+    sections = [render(each, size=(112, 160), seed=k) for k, each in enumerate(names)]
+    found = calibrate(scene.model, RIVALS, sections, lost=0.2, progress=False)
+    assert found.model == model_hash(scene.model) and found.rivals == RIVALS
+    assert found.measured["trials"] == 5 and found.measured["excluded"] == ()
+    assert found.measured["known_lost"] <= 0.2
+    assert all(low <= high for low, high in found.looks.values())
+    # the same threshold in labels: five trials, all pixels of the words' minerals
+    lost = total = 0
+    for section in sections:
+        for name, words in questions(tuple(RIVALS), section)[0]:
+            own = scene.model.encode(section.image, progress=False)
+            judged = with_unknown(own, own.segment(words), calibration=found)
+            known = (section.labels != 255) & (section.labels != section.names.index(name))
+            lost, total = lost + (judged.labels[known] == 255).sum(), total + known.sum()
+    assert lost / total == pytest.approx(found.measured["known_lost"], abs=1e-3)
+
+
+def test_sections_without_two_minerals_make_no_calibration(scene):
+    lonely = render(["pyrite"], size=(112, 160), seed=1)
+    with pytest.raises(ValueError, match="give more"):
+        calibrate(scene.model, RIVALS, [lonely], progress=False)
+
+
+def test_the_command_says_what_is_wrong(capsys):
+    assert main(["calibrate", "--sections", "0"]) == 2
+    assert "fifty or more" in capsys.readouterr().err
+    assert main(["calibrate", "--adapter", "nowhere.safetensors"]) == 2
+    assert "nowhere.safetensors" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_shipped_model_keeps_what_is_promised():
+    """Sections that nothing else draws: 60 % of a missing mineral at 10 % of the others."""
+    model, calibration = load_model("demo", adapter="miniature:ore"), load_calibration()
+    found = examine(model, map(validation_section, range(4900, 4924)), calibration, progress=False)
+    assert found.trials.unknown("lacking", calibration.threshold) >= 0.6
+    assert found.trials.unknown("known", calibration.threshold) <= 0.1
 
 
 def _judged(labels: np.ndarray, names: list[str], confidence: list[list[float]]) -> Segmentation:

@@ -36,6 +36,10 @@ def _calibrate(options: argparse.Namespace) -> int:
     from ..shipped import PREFIX, weight_file
 
     try:
+        if options.sections < 1:
+            raise ValueError(
+                f"{options.sections} sections were asked for; fifty or more are wanted"
+            )
         path = Path(options.adapter)
         if options.adapter.startswith(PREFIX):
             path = weight_file(options.adapter.removeprefix(PREFIX))

@@ -196,7 +196,8 @@ def examine(
             judged = with_unknown(scene, scene.segment(words), 0, calibration=calibration)
             rows.append((number, name, *count_pixels(section, name, judged)))
             if among is None:
-                words = [*words, *rng.choice(strange, ABSENT, replace=False).tolist()]
+                some = rng.choice(strange, min(ABSENT, len(strange)), replace=False).tolist()
+                words = [*words, *some]
                 judged = with_unknown(scene, scene.segment(words), 0, calibration=calibration)
                 areas += [(number, *row) for row in judge_areas(section, judged)]
     if not rows:

@@ -83,8 +83,7 @@ def warnings_for(
     return [
         *said,
         *_unfamiliar(photo_looks(scene, result), calibration.looks),
-        *_untaught(result, calibration),
-        *_guessed(result, calibration.guess),
+        *_guessed(result, calibration),
         *_alike(result),
     ]
 
@@ -171,26 +170,27 @@ def _unfamiliar(looks: Mapping[str, float], ranges: Mapping[str, tuple[float, fl
 
 
 def _untaught(result: Segmentation, calibration: Calibration) -> list[str]:
+    """Names none of whose words the model was taught."""
     taught = set(calibration.rivals.values())
     owner, words = result.owner.tolist(), asked_words(result)
-    names = [
-        name
-        for index, name in enumerate(result.names)
-        if not taught & {word for word, k in zip(words, owner, strict=True) if k == index}
-    ]
-    if not names:
-        return []
-    return [f"The model was not taught what {_listed(names)} looks like: that area is a guess."]
+    known = {index for word, index in zip(words, owner, strict=True) if word in taught}
+    return [name for index, name in enumerate(result.names) if index not in known]
 
 
-def _guessed(result: Segmentation, guess: float) -> list[str]:
+def _guessed(result: Segmentation, calibration: Calibration) -> list[str]:
+    untaught = _untaught(result, calibration)
+    said = []
+    if untaught:
+        names = " or ".join(filter(None, [", ".join(untaught[:-1]), untaught[-1]]))
+        said = [f"The model was not taught what {names} looks like: that area is a guess."]
     shares, sure = name_confidence(result)
-    return [
-        f"{name}: its area ({share:.0%} of the photo) is a guess; of the names that the model "
-        f"knows, others fit there as well (confidence {mean:.2f} on average)."
-        for name, share, mean in zip(result.names, shares, sure, strict=True)
-        if share >= SMALL and mean < guess
-    ]
+    for name, share, mean in zip(result.names, shares, sure, strict=True):
+        if share >= SMALL and mean < calibration.guess and name not in untaught:
+            said.append(
+                f"{name}: its area ({share:.0%} of the photo) is a guess; other names that the "
+                f"model knows fit there as well or better (confidence {mean:.2f} on average)."
+            )
+    return said
 
 
 def _alike(result: Segmentation) -> list[str]:
@@ -200,7 +200,3 @@ def _alike(result: Segmentation) -> list[str]:
         for (one, mineral), (two, other) in combinations(asked, 2)
         if other in look_alikes().get(mineral, ())
     ]
-
-
-def _listed(names: list[str]) -> str:
-    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
