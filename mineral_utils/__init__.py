@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 # public name -> module that holds it
 _HOME = {
     "load_model": "segmenter",
+    "encode_mosaic": "mosaic",
     "Segmenter": "segmenter",
     "Scene": "segmenter",
     "Segmentation": "segmenter",
@@ -43,6 +44,7 @@ _HOME = {
     "export_map": "export",
     "with_unknown": "confidence",
     "confidence_map": "confidence",
+    "warnings_for": "confidence",
     "save_figure": "show",
     "show_photo": "show",
     "show_segmentation": "show",
@@ -62,6 +64,7 @@ _MODULES = (
     "metrics",
     "minerals",
     "miniature",
+    "mosaic",
     "photos",
     "profiles",
     "refine",

@@ -146,7 +146,8 @@ def lay(
         SAM covers `FIELD_PX` px of the photo
     view : side of SAM's views in px of the working picture; by default the preset's long side, or
         what SAM takes in
-    overlap : how far views overlap, in px of the working picture; a quarter of a view by default
+    overlap : how far views overlap, in px of the working picture; half a view by default: the
+        more, the less labels depend on where views lie, and the more views there are
 
     Raises
     ------
@@ -162,7 +163,7 @@ def lay(
         )
     view = view or preset.long_side or encoders.sam.long_side
     view -= view % patch
-    overlap = view // 4 if overlap is None else overlap
+    overlap = view // 2 if overlap is None else overlap
     overlap -= overlap % patch
     if not preset.crop <= view or not 0 <= overlap < view:
         raise ValueError(

@@ -193,7 +193,7 @@ def encode_mosaic(
         3584 px of the photo, as if that were one photo: 0.25 for the profile ``demo`` (whose
         preset has a long side of 896 px), 0.29 for ``paper``.
     view : side of SAM's views in px of the working picture; the preset's long side by default
-    overlap : how far views overlap, in px of the working picture; a quarter of a view by default
+    overlap : how far views overlap, in px of the working picture; half a view by default
     tile, tile_origin : px of the photo that are read at a time, and where one tile begins; no
         result depends on them
     um_per_px : micrometres a px of the photo; by default what the file states
