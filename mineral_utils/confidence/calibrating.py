@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 STEPS = 1000
 START = 0.2  # threshold while light is read for the first time
-LOST = 0.08  # share of known pixels given up on calibration sections; 0.10 is what is promised
+LOST = 0.06  # share of known pixels given up on calibration sections; 0.10 is what is promised
 FALSE_ALARMS = 0.05  # share of good areas that may be called a guess
 WIDTH = 2.5  # standard deviations to each side that are familiar
 FIRST, SECTIONS = 3000, 100  # validation sections that nothing else draws

@@ -198,7 +198,7 @@ def rivals_of(words: Sequence[str], owner: Sequence[int]) -> Tensor:
 
     words : N, the Q asked ones first; owner : Q classes; to bool [K, N]
     """
-    minerals = [vocabulary()[word].name if word in vocabulary() else word for word in words]
+    minerals = [_meant(word) for word in words]
     owner = [*owner, *[-1] * (len(words) - len(owner))]
     rows = []
     for index in range(max(owner) + 1):
@@ -206,6 +206,12 @@ def rivals_of(words: Sequence[str], owner: Sequence[int]) -> Tensor:
         alike = own.union(*(look_alikes().get(mineral, ()) for mineral in own))
         rows.append([k != index and m not in alike for m, k in zip(minerals, owner, strict=True)])
     return torch.tensor(rows)
+
+
+@cache
+def _meant(word: str) -> str:
+    """The mineral that a word stands for, or the word; looking in vain takes milliseconds."""
+    return vocabulary()[word].name if word in vocabulary() else word
 
 
 @cache
