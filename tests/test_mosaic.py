@@ -262,6 +262,31 @@ def test_a_photo_copied_anew_is_read_again_and_not_encoded_again(model, photo, t
     assert encode(model, path, tmp_path / "out").key == second.key  # no need to say it again
 
 
+def test_a_photo_that_did_change_is_encoded_again(model, photo, tmp_path):
+    image = tifffile.imread(photo)
+    image[:40, :40] = 0
+    path, calm = tmp_path / "section.tif", tmp_path / "calm.tif"
+    shutil.copy(photo, path)
+    encode(model, path, tmp_path / "out")
+    for each in (path, calm):
+        tifffile.imwrite(each, image, photometric="rgb")
+    changed = encode(model, path, tmp_path / "out", same_photo=True)
+    wanted = features(encode(model, calm, tmp_path / "calm"))
+    np.testing.assert_array_equal(features(changed), wanted)
+
+
+@pytest.mark.parametrize("lost", ["picture", "spliced", "features"])
+def test_an_array_that_was_lost_is_made_again(model, photo, undisturbed, tmp_path, lost):
+    path = tmp_path / "section.tif"
+    shutil.copy(photo, path)
+    spoil(path, 0)  # so that the spliced map is kept
+    hurt = encode(model, path, tmp_path / "out")
+    wanted = features(hurt)
+    for name in {lost, "features"}:
+        (tmp_path / "out" / "encoded" / f"{name}.npy").unlink()
+    np.testing.assert_array_equal(features(encode(model, path, tmp_path / "out")), wanted)
+
+
 def test_one_program_at_a_time(model, photo, tmp_path):
     with (
         locked(tmp_path),
@@ -303,7 +328,7 @@ def test_a_damaged_tile_is_unknown_and_mended_later(model, photo, undisturbed, t
     assert answer.table[-1]["name"] == "unknown"
     assert answer.table[-1]["pixels"] == 128 * 128
     told = json.loads(answer.path.with_suffix(".json").read_text("utf-8"))
-    assert told["unread"] == [str(damage)]
+    assert told["basis"]["unread"] == [str(damage)]
 
     # the same file: tried again, found the same, and nothing encoded again
     before = pieces(hurt)
@@ -316,7 +341,7 @@ def test_a_damaged_tile_is_unknown_and_mended_later(model, photo, undisturbed, t
     assert mended.damaged == ()
     np.testing.assert_array_equal(features(mended), features(undisturbed))
     redone = pieces(mended)[len(before) :]
-    assert "windows 0" not in redone and "windows 5" in redone
+    assert "spliced 0" not in redone and "spliced 5" in redone
     assert "views/000_002" not in redone and "views/002_000" in redone
     sound = ask(mended)  # the answer of before was another picture's
     assert [row["name"] for row in sound.table] == NAMES

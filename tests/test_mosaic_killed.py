@@ -56,7 +56,7 @@ def main(folder: Path) -> None:
 
     torch.set_num_threads(1)
     model = load_model(ROOT / "tests" / "data" / "small.yaml")
-    image = draw_grains(size=(900, 1120))[0]
+    image = draw_grains(size=(700, 900))[0]
     tifffile.imwrite(folder / "section.tif", image, tile=(128, 128), photometric="rgb")
 
     def life(out: Path) -> None:
@@ -82,7 +82,7 @@ def main(folder: Path) -> None:
     if os.WEXITSTATUS(status):
         sys.exit("a life ended in an error")
     journal = (folder / "calm" / "encoded" / "journal.jsonl").read_text("utf-8")
-    pieces = sum('"unit": "windows' in line or "views/" in line for line in journal.splitlines())
+    pieces = sum('"unit": "spliced' in line or "views/" in line for line in journal.splitlines())
     told = {"killed": deaths, "pieces": pieces, "looked": len(looked.read_text("utf-8"))}
     print(json.dumps(told))
 

@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from mineral_utils.mosaic import open_source, source
+from mineral_utils.mosaic import open_source, segments, source
 from mineral_utils.mosaic.shrinking import area_mean, support
 from mineral_utils.photos import PhotoError, load_photo
 
@@ -117,6 +117,16 @@ def test_rectangles_are_those_of_the_whole_photo(tmp_path, kind):
             found, damaged = photo.read(slice(y1, y2), slice(x1, x2))
             assert not damaged
             np.testing.assert_array_equal(found, whole[y1:y2, x1:x2])
+
+
+def test_a_small_cache_reads_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "photo.tif"
+    KINDS["deflated tiles"](path)
+    monkeypatch.setattr(segments, "KEPT_BYTES", 2 * 32 * 64 * 3)
+    with open_source(path) as photo:
+        found, _ = photo.read(slice(0, 150), slice(0, 210))
+        assert 0 < photo._held <= segments.KEPT_BYTES < found.nbytes
+    np.testing.assert_array_equal(found, picture())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])

@@ -80,7 +80,8 @@ def answer(
     path = mosaic.folder / f"{stem}.tif"
     sidecar = path.with_suffix(".json")
     question = {**question, "prob_thd": preset.prob_thd, "logit_scale": preset.logit_scale}
-    basis = {"features": mosaic.key, "um_per_px": mosaic.um_per_px}
+    unread = [str(damage) for damage in mosaic.damaged]
+    basis = {"features": mosaic.key, "unread": unread, "um_per_px": mosaic.um_per_px}
     found = _found(sidecar, path, question)
     size = mosaic.lattice.photo
     result = Answer(path, names, [], cosine, owner, size, preset, mosaic.damaged)
@@ -99,7 +100,6 @@ def answer(
             "schema_version": 1,
             "labels": {**dict(enumerate(names)), UNKNOWN: "unknown"},
             "table": result.table,
-            "unread": [str(damage) for damage in mosaic.damaged],
             "question": question,
             "basis": basis,
             "notes": mosaic.notes,

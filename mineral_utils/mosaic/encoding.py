@@ -45,6 +45,7 @@ def encode(
         return key
     splice_windows(model, store, lattice, preset, progress=progress)
     spread_views(model, store, lattice, preset, progress=progress)
+    store.append({"forget": FEATURES})
     blend_views(model, store, lattice)
     store.finish(FEATURES, key)
     return key
@@ -67,7 +68,7 @@ def splice_windows(
     for number, top in enumerate(tqdm(tops, desc="window rows", disable=not progress)):
         first = next(k for k in range(number + 1) if tops[k] + crop > top)
         key = digest(store.read(PICTURE, np.s_[tops[first] : top + crop]))
-        unit = f"windows {number}"
+        unit = f"{SPLICED} {number}"
         if store.done(unit, key):
             continue
         if last != number - 1:

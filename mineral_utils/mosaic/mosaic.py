@@ -157,7 +157,8 @@ class Mosaic:
         folder = self.folder / f"moved_{lattice.offset[0]}_{lattice.offset[1]}"
         with locked(folder):
             (folder / FOLDER).mkdir(exist_ok=True)
-            claim(folder / FOLDER, _about(self.model, self.preset, lattice) | {"photo": self.key})
+            about = _about(self.model, self.preset, lattice) | {"photo": self.key}
+            claim(folder / FOLDER, about, again=("photo",))
             store = Store(folder / FOLDER)
             with replacing(store.path(working.PICTURE)) as aside:
                 shutil.copyfile(Store(self.folder / FOLDER).path(working.PICTURE), aside)

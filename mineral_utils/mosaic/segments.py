@@ -99,6 +99,7 @@ class _Tiff(Source):
                 "to decode one by one; save it with tiles of 256 to 1024 px."
             )
         self._kept: OrderedDict[tuple[int, int], np.ndarray | Damage] = OrderedDict()
+        self._held = 0  # bytes
 
     @property
     def _plain(self) -> bool:
@@ -140,11 +141,10 @@ class _Tiff(Source):
         """Segment of row i and column j, uint8 RGB without padding, or why there is none."""
         key = (i, j)
         if key not in self._kept:
-            self._kept[key] = self._decoded(i, j)
-            held = sum(part.nbytes for part in self._kept.values() if not isinstance(part, Damage))
-            while held > KEPT_BYTES and len(self._kept) > 1:
-                _, dropped = self._kept.popitem(last=False)
-                held -= 0 if isinstance(dropped, Damage) else dropped.nbytes
+            self._kept[key] = part = self._decoded(i, j)
+            self._held += getattr(part, "nbytes", 0)
+            while self._held > KEPT_BYTES and len(self._kept) > 1:
+                self._held -= getattr(self._kept.popitem(last=False)[1], "nbytes", 0)
         self._kept.move_to_end(key)
         return self._kept[key]
 

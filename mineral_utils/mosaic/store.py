@@ -52,7 +52,9 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
         self.lines = list(self._read())
-        self._keys = {line["unit"]: line["key"] for line in self.lines if "unit" in line}
+        self._keys: dict[str, str] = {}
+        for line in self.lines:
+            self._take(line)
 
     def _read(self) -> Iterator[dict]:
         path = self.folder / JOURNAL
@@ -77,6 +79,14 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         self.lines.append(dict(line))
+        self._take(line)
+
+    def _take(self, line: Mapping[str, Any]) -> None:
+        if "unit" in line:
+            self._keys[line["unit"]] = line["key"]
+        if "forget" in line:
+            kept = {k: v for k, v in self._keys.items() if not k.startswith(line["forget"])}
+            self._keys = kept
 
     def done(self, unit: str, key: str) -> bool:
         """Whether this piece of work was done on just these inputs."""
@@ -85,18 +95,19 @@ class Store:
     def finish(self, unit: str, key: str) -> None:
         """Note that a piece of work lies there whole."""
         self.append({"unit": unit, "key": key})
-        self._keys[unit] = key
 
     def path(self, name: str) -> Path:
         return self.folder / f"{name}.npy"
 
     def room(self, name: str, shape: tuple[int, ...], kind: type) -> None:
-        """Make an array on disk, empty; one of the same form is kept."""
+        """Make an array on disk, empty, unless it lies there; what the journal knows of pieces
+        ``<name> …`` of another array is forgotten."""
         path = self.path(name)
         if path.exists():
             there = np.load(path, mmap_mode="r")
             if there.shape == shape and there.dtype == kind:
                 return
+        self.append({"forget": name})
         with replacing(path) as aside:
             np.lib.format.open_memmap(aside, "w+", kind, shape).flush()
 

@@ -34,6 +34,9 @@ class _Progress:
         if "again" in line:
             self.done[slice(*line["again"])] = False
             self.damaged = {} if line["last"] else self.damaged
+        if line.get("forget") == PICTURE:
+            self.done[:] = False
+            self.damaged = {}
 
 
 def shrink(
@@ -72,8 +75,8 @@ def shrink(
             f"tile is {tile!r}; give whole pixels from {TILES[0]} to {TILES[1]}, such as 512"
         )
     height, width = lattice.size
-    state = _Progress(store, height)
     store.room(PICTURE, (height, width, 3), np.uint8)
+    state = _Progress(store, height)
     again = [(0, height)] if anew else _rows_of(state.damaged.values(), lattice)
     for number, (first, last) in enumerate(again, 1):
         _note(store, state, {"again": [first, last], "last": number == len(again)})
