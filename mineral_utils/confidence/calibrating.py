@@ -32,7 +32,8 @@ STEPS = 1000
 START = 0.2  # threshold while light is read for the first time
 LOST = 0.06  # share of known pixels given up on calibration sections; 0.10 is what is promised
 FALSE_ALARMS = 0.05  # share of good areas that may be called a guess
-WIDTH = 2.5  # standard deviations to each side that are familiar
+# standard deviations to each side that are familiar; exposures of good photos and bad ones overlap
+WIDTHS = {"exposure": 2.0, "red": 2.5, "blue": 2.5, "detail": 2.5}
 FIRST, SECTIONS = 3000, 100  # validation sections that nothing else draws
 LEAST_SHARE = 0.01  # of the section that a mineral must take to be left out
 ABSENT = 2  # words asked that are not there, when areas are judged
@@ -252,13 +253,10 @@ def calibrate(
     found = examine(model, sections, plain, progress=progress)
     least = found.trials.threshold(lost)
     good = found.areas.confidence[found.areas.good]
-    looks = {
-        key: (
-            float(np.nanmean(values) - WIDTH * np.nanstd(values)),
-            float(np.nanmean(values) + WIDTH * np.nanstd(values)),
-        )
-        for key, values in found.looks.items()
-    }
+    looks = {}
+    for key, values in found.looks.items():
+        middle, width = np.nanmean(values), WIDTHS[key] * np.nanstd(values)
+        looks[key] = float(middle - width), float(middle + width)
     measured = {
         "trials": len(found.trials.missing),
         "known_lost": found.trials.unknown("known", least),
