@@ -23,6 +23,7 @@ from mineral_utils.confidence import (
 )
 from mineral_utils.confidence.__main__ import main
 from mineral_utils.confidence.calibrating import (
+    EDGES,
     Areas,
     Trials,
     calibrate,
@@ -160,24 +161,27 @@ def test_the_shipped_calibration_is_of_the_shipped_adapter():
 
 # ---- thresholds --------------------------------------------------------------------------------
 def test_the_threshold_gives_up_what_it_may():
-    def counts(**steps):
-        row = np.zeros((1, 1001), int)
-        for step, pixels in steps.items():
-            row[0, int(step[1:])] = pixels
+    def counts(pixels: dict[float, int]) -> np.ndarray:
+        row = np.zeros((1, len(EDGES) + 1), int)
+        for confidence, number in pixels.items():
+            row[0, np.searchsorted(EDGES, confidence, side="right")] = number
         return row
 
     trials = Trials(
         np.array([0]),
         ("Pyrite",),
-        known=counts(_100=5, _200=5, _900=90),
-        lacking=counts(_150=60, _950=40),
-        empty=counts(),
+        known=counts({0.1: 5, 0.2: 5, 0.9: 90}),
+        lacking=counts({0.15: 60, 0.95: 40}),
+        empty=counts({}),
     )
-    # one step higher would give up the ten pixels of 0.200 to 0.201
-    assert trials.threshold(0.08) == 0.2
-    assert trials.unknown("known", 0.2) == 0.05
-    assert trials.unknown("lacking", 0.2) == 0.6
-    assert trials.threshold(0.10) == 0.9
+    # one step higher would give up ten pixels of a hundred
+    least = trials.threshold(0.08)
+    assert 0.195 < least <= 0.2
+    assert trials.unknown("known", least) == 0.05
+    assert trials.unknown("lacking", least) == 0.6
+    assert np.isnan(trials.unknown("empty", least))
+    assert 0.895 < trials.threshold(0.10) <= 0.9
+    assert trials.unknown("known", 0) == 0
 
 
 def test_a_calibration_is_made_from_sections(scene):
@@ -196,7 +200,7 @@ def test_a_calibration_is_made_from_sections(scene):
             judged = with_unknown(own, own.segment(words), calibration=found)
             known = (section.labels != 255) & (section.labels != section.names.index(name))
             lost, total = lost + (judged.labels[known] == 255).sum(), total + known.sum()
-    assert lost / total == pytest.approx(found.measured["known_lost"], abs=1e-3)
+    assert lost / total == pytest.approx(found.measured["known_lost"], abs=1e-6)
 
 
 def test_sections_without_two_minerals_make_no_calibration(scene):
@@ -239,7 +243,9 @@ def test_pixels_are_counted_by_what_they_are():
     section = render(["pyrite", "galena", "quartz"], size=(64, 96), seed=3)
     judged = _judged(section.labels, ["Pyrite", "Quartz"], [[0.25]])
     known, lacking, empty = count_pixels(section, "Galena", judged)
-    assert (known[250], lacking[250], empty[250]) == (known.sum(), lacking.sum(), empty.sum())
+    step = np.searchsorted(EDGES, 0.25)  # all pixels have one confidence
+    assert EDGES[step - 1] < 0.25 < EDGES[step]
+    assert (known[step], lacking[step], empty[step]) == (known.sum(), lacking.sum(), empty.sum())
     shares = section.shares
     assert lacking.sum() == round(shares["Galena"] * 64 * 96)
     assert known.sum() == round((shares["Pyrite"] + shares["Quartz"]) * 64 * 96)

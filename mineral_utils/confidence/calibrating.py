@@ -3,8 +3,8 @@
 A trial is a section and one of its minerals, left out of the words: its pixels should become
 unknown while those of the others stay. Pixels without a mineral (resin, pits, cracks) are counted
 apart: they are neither known nor missing. Trials in which no reflected light can tell the mineral
-left out from one of the words are left out, see `look_alikes`. Confidences are counted in steps of
-a thousandth, so that any threshold can be looked up afterwards.
+left out from one of the words are left out, see `look_alikes`. Confidences are counted in narrow
+steps, so that any threshold can be looked up afterwards.
 
 The same trials, with two words more that are not there, say from which mean confidence on a name's
 area is a guess; the sections with all their own words say what light and detail are familiar.
@@ -28,7 +28,8 @@ from .unknown import Calibration, confidence_map, look_alikes, model_hash, with_
 if TYPE_CHECKING:
     from ..segmenter import Scene, Segmenter
 
-STEPS = 1000
+# steps of confidence, even in log odds: those of an untuned model are all close to 0
+EDGES = 1 / (1 + np.exp(-np.linspace(-15, 15, 3001)))
 START = 0.2  # threshold while light is read for the first time
 LOST = 0.06  # share of known pixels given up on calibration sections; 0.10 is what is promised
 FALSE_ALARMS = 0.05  # share of good areas that may be called a guess
@@ -41,11 +42,12 @@ ABSENT = 2  # words asked that are not there, when areas are judged
 
 @dataclass(frozen=True)
 class Trials:
-    """Confidences of pixels, counted: row n is trial n, column k holds those from k / 1000 on.
+    """Confidences of pixels, counted: row n is trial n, column k holds those below ``EDGES[k]`` and
+    not below the edge before, the last column the rest.
 
     section : int64 [N], number of the section
     missing : N minerals, each left out once
-    known, lacking, empty : int64 [N, 1001], pixels of the words' minerals, of the one left out, of
+    known, lacking, empty : int64 [N, 3002], pixels of the words' minerals, of the one left out, of
         no mineral
     """
 
@@ -56,15 +58,17 @@ class Trials:
     empty: np.ndarray
 
     def threshold(self, lost: float = LOST) -> float:
-        """The largest threshold that gives up at most this share of the known pixels."""
-        below = self.known.sum(0).cumsum() / self.known.sum()
-        return int(np.searchsorted(below, lost, side="right")) / STEPS
+        """The largest edge that gives up at most this share of the known pixels; 0 if none does."""
+        below = self.known.sum(0).cumsum()[: len(EDGES)] / self.known.sum()
+        fitting = int(np.searchsorted(below, lost, side="right"))
+        return float(EDGES[fitting - 1]) if fitting else 0.0
 
     def unknown(self, part: str, threshold: float, rows: np.ndarray | None = None) -> float:
         """Share of ``known``, ``lacking`` or ``empty`` pixels below a threshold, pooled."""
         counts = getattr(self, part)[slice(None) if rows is None else rows]
         total = counts.sum()
-        return float(counts[:, : round(threshold * STEPS)].sum() / total) if total else float("nan")
+        below = counts[:, : np.searchsorted(EDGES, threshold, side="right")]
+        return float(below.sum() / total) if total else float("nan")
 
 
 @dataclass(frozen=True)
@@ -120,16 +124,16 @@ def questions(
 
 
 def count_pixels(section: Section, missing: str, judged: Segmentation) -> list[np.ndarray]:
-    """Pixels by confidence, int64 [1001] each: of the words' minerals, of the one that is missing,
+    """Pixels by confidence, int64 [3002] each: of the words' minerals, of the one that is missing,
     of none."""
-    step = (confidence_map(judged) * STEPS).astype(np.int64)
+    step = np.searchsorted(EDGES, confidence_map(judged), side="right")
     kept = [k for k, name in enumerate(section.names) if name in judged.names]
     parts = (
         np.isin(section.labels, kept),
         section.labels == section.names.index(missing),
         section.labels == 255,
     )
-    return [np.bincount(step[part], minlength=STEPS + 1) for part in parts]
+    return [np.bincount(step[part], minlength=len(EDGES) + 1) for part in parts]
 
 
 def judge_areas(section: Section, judged: Segmentation) -> list[tuple[float, ...]]:
