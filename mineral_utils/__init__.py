@@ -42,6 +42,7 @@ _HOME = {
     "Run": "run",
     "save_segmentation": "export",
     "export_map": "export",
+    "segment_many": "batch",
     "with_unknown": "confidence",
     "confidence_map": "confidence",
     "warnings_for": "confidence",
@@ -51,6 +52,7 @@ _HOME = {
     "show_similarity": "show",
 }
 _MODULES = (
+    "batch",
     "collect",
     "confidence",
     "dataset",

@@ -4,12 +4,11 @@ mosaic``: batch, scripts, CI."""
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from .batch import command as batch_command
 from .collect import command as collect_command
 from .dataset import command as dataset_command
 from .mosaic import command as mosaic_command
@@ -32,21 +31,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("lessons", nargs="*", help="names or numbers, all by default")
     demo.set_defaults(run=_demo)
 
-    segment = commands.add_parser("segment", help="segment photos into minerals by their names")
-    segment.add_argument("photos", nargs="+", metavar="PHOTO")
-    segment.add_argument(
-        "--minerals", required=True, help='names with commas between; "a, b" in quotes is one name'
-    )
-    segment.add_argument("--out", required=True, type=Path, help="folder for the results")
-    segment.add_argument("--refine", action="store_true", help="sharpen borders with SAM's decoder")
-    segment.add_argument("--open", action="store_true", help="take unknown names as free text")
-    segment.add_argument("--profile", default="demo", help="demo, paper, or a .yaml file")
-    segment.add_argument("--preset", help="w224, bench336 or script336; the profile's by default")
-    segment.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
-    segment.add_argument("--um-per-px", type=float, help="scale of the photos in micrometres")
-    segment.add_argument("--max-pixels", type=int, help="largest picture to open")
-    segment.add_argument("--credit", help="whose photos these are, for the captions")
-    segment.set_defaults(run=_segment)
+    segment = commands.add_parser("segment", help="segment photos, or whole folders, by names")
+    batch_command.add_arguments(segment)
+    segment.set_defaults(run=batch_command.run)
 
     collect_command.add_parser(commands)
 
@@ -107,57 +94,6 @@ def _train(options: argparse.Namespace) -> int:
     from .training.command import run  # brings torch
 
     return run(options.config, out=options.out, device=options.device, fresh=options.fresh)
-
-
-def _segment(options: argparse.Namespace) -> int:
-    from .export import save_segmentation
-    from .minerals import vocabulary
-    from .photos import load_photo
-    from .segmenter import load_model
-
-    try:
-        names = [n.strip() for n in next(csv.reader([options.minerals], skipinitialspace=True), [])]
-        vocabulary().queries(names, open_vocabulary=options.open)  # before the models are loaded
-        model = load_model(options.profile, device=options.device, preset=options.preset)
-    except (ValueError, RuntimeError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    if model.banner:
-        print(model.banner, file=sys.stderr)
-    failed = 0
-    for path, stem in zip(options.photos, _stems(options.photos), strict=True):
-        try:
-            photo = load_photo(
-                path,
-                um_per_px=options.um_per_px,
-                max_pixels=options.max_pixels,
-                credit=options.credit,
-            )
-            result = model.encode(photo).segment(
-                names, refine=options.refine, open_vocabulary=options.open
-            )
-            written = save_segmentation(photo, result, options.out, stem=stem, note=model.banner)
-        except (ValueError, OSError) as error:
-            failed += 1
-            print(f"error: {error}", file=sys.stderr)
-            continue
-        for note in photo.notes:
-            print(f"{Path(path).name}: {note}", file=sys.stderr)
-        print(*written, sep="\n")
-    if failed:
-        print(f"{failed} of {len(options.photos)} photos failed", file=sys.stderr)
-    return min(failed, 1)
-
-
-def _stems(paths: Sequence[str]) -> list[str]:
-    """A file name for each photo's results; photos of one name in two folders get a number."""
-    seen: Counter[str] = Counter()
-    stems = []
-    for path in paths:
-        stem = Path(path).stem
-        seen[stem] += 1
-        stems.append(stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
-    return stems
 
 
 if __name__ == "__main__":

@@ -28,7 +28,8 @@ from mineral_utils.export import (
     read_png,
     region_rows,
 )
-from mineral_utils.export.coco import decode_counts, encode_counts, together
+from mineral_utils.export.coco import decode_counts, encode_counts, join_coco
+from mineral_utils.export.label_studio import join_label_studio
 from mineral_utils.export.tables import read_csv
 from mineral_utils.minerals import vocabulary
 from mineral_utils.photos import Photo, PhotoError
@@ -207,17 +208,20 @@ def test_coco_of_others_is_read(tmp_path):
         read_coco(path)
 
 
-def test_photos_of_a_folder_become_one_coco_file(tmp_path):
-    contents = []
-    for name, labels in (("a.jpg", LABELS), ("b.jpg", LABELS[::-1])):
-        path = export_map(name, labels, tmp_path, ["coco"], names=NAMES)[0]
-        contents.append(json.loads(path.read_text("utf-8")))
-    path = tmp_path / "all.json"
-    path.write_text(json.dumps(together(contents)))
-    assert (read_coco(path, "a.jpg").labels == LABELS).all()
-    assert (read_coco(path, "b.jpg").labels == LABELS[::-1]).all()
-    ids = [a["id"] for a in json.loads(path.read_text())["annotations"]]
-    assert ids == list(range(1, len(ids) + 1))
+@pytest.mark.parametrize(
+    ("kind", "join", "read"),
+    [("coco", join_coco, read_coco), ("label-studio", join_label_studio, read_label_studio)],
+)
+def test_photos_of_a_folder_become_one_file(tmp_path, kind, join, read):
+    maps = {"a.jpg": LABELS, "пустой.jpg": np.full((4, 5), 255, np.uint8), "b.jpg": LABELS[::-1]}
+    paths = [export_map(k, v, tmp_path, [kind], names=NAMES)[0] for k, v in maps.items()]
+    path = join(paths, tmp_path / "all.json")
+    assert (read(path, "a.jpg").labels == LABELS).all()
+    assert (read(path, "b.jpg").labels == LABELS[::-1]).all()
+    if kind == "coco":
+        ids = [a["id"] for a in json.loads(path.read_text("utf-8"))["annotations"]]
+        assert ids == list(range(1, len(ids) + 1))
+        assert COCO(path).imgs[2]["file_name"] == "пустой.jpg"
 
 
 @pytest.mark.parametrize("name", ["drawn", "chessboard", "noise", "grains"])

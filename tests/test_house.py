@@ -322,6 +322,7 @@ MAY_IMPORT = {
 VIEWS = ("confidence", "export", "batch", "mosaic", "widgets")
 MAY_IMPORT |= {name: ("segmenter", "show", "photos") for name in VIEWS}
 MAY_IMPORT |= {"export": ("segmenter", "show", "photos", "run")}
+MAY_IMPORT |= {"batch": ("segmenter", "show", "photos", "export")}
 MAY_IMPORT |= {"example": ("photos", "sections")}
 MAY_IMPORT |= {"editing": ("segmenter", "confidence", "export", "metrics", "photos", "run")}
 MAY_IMPORT |= {"widgets": ("editing", "export")}

@@ -8,12 +8,13 @@ length but one.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..run import replacing
 from .mineral_map import UNKNOWN, MineralMap
 from .outlines import fill_in, outlines
 from .spans import alternating, positions, spans
@@ -169,16 +170,25 @@ def decode_counts(text: str) -> np.ndarray:
     return np.array(counts, np.int64)
 
 
-def together(contents: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Several photos' `coco` as one, ids counted on; all have the same categories."""
-    whole: dict[str, Any] = {}
-    for content in contents:
-        if not whole:
-            whole = {**content, "images": [], "annotations": []}
-        number, begin = len(whole["images"]) + 1, len(whole["annotations"])
-        whole["images"].append({**content["images"][0], "id": number})
-        whole["annotations"] += [
-            {**annotation, "id": begin + k, "image_id": number}
-            for k, annotation in enumerate(content["annotations"], 1)
-        ]
-    return whole
+def join_coco(paths: Sequence[str | Path], path: str | Path) -> Path:
+    """Several photos' files as one, ids counted on; none but one is in memory at a time.
+
+    Parameters
+    ----------
+    paths : files that `write_coco` wrote, of the same names
+    path : file to write, whole or not at all
+    """
+    images, count = [], 0
+    with replacing(path) as aside, open(aside, "w", encoding="utf-8", newline="\n") as file:
+        for one in paths:
+            content = json.loads(Path(one).read_text(encoding="utf-8"))
+            if not images:
+                head = {key: content[key] for key in ("info", "licenses", "categories")}
+                file.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "annotations": [')
+            images.append({**content["images"][0], "id": len(images) + 1})
+            for annotation in content["annotations"]:
+                row = {**annotation, "id": count + 1, "image_id": len(images)}
+                file.write(f"{',' if count else ''}\n{json.dumps(row)}")
+                count += 1
+        file.write(f'\n], "images": {json.dumps(images, ensure_ascii=False)}}}\n')
+    return Path(path)

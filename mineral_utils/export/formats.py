@@ -129,16 +129,21 @@ def export_map(
     """
     formats = check_formats(formats)
     mapped = mineral_map(photo, result, names=names, um_per_px=um_per_px, score=score)
-    folder = Path(folder)
     stem = stem or Path(mapped.file_name).stem
+    return write_formats(mapped, Path(folder), stem, formats, photo=photo, result=result, note=note)
+
+
+def write_formats(
+    mapped: MineralMap, folder: Path, stem: str, formats: Sequence[str], **known: Any
+) -> list[Path]:
+    """Write a map that is ready, all of it or nothing; `known`: photo, result and note, for
+    pictures."""
     aside = folder / f".{secrets.token_hex(4)}.part"
     try:
         aside.mkdir(parents=True)
         written = []
         for name in formats:
-            written += FORMATS[name].write(
-                mapped, aside / stem, photo=photo, result=result, note=note
-            )
+            written += FORMATS[name].write(mapped, aside / stem, **known)
         for path in written:
             os.replace(path, folder / path.name)
     except OSError as error:

@@ -18,6 +18,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 
 from .. import __version__
+from ..run import replacing
 from .mineral_map import UNKNOWN, MineralMap
 from .spans import alternating, spans
 
@@ -91,6 +92,17 @@ def write_label_studio(mapped: MineralMap, tasks: Path, config: Path) -> list[Pa
     tasks.write_text(text + "\n", encoding="utf-8")
     config.write_text(labelling_config(mapped), encoding="utf-8")
     return [tasks, config]
+
+
+def join_label_studio(paths: Sequence[str | Path], path: str | Path) -> Path:
+    """Several photos' tasks as one list, for one import; none but one is in memory at a time."""
+    with replacing(path) as aside, open(aside, "w", encoding="utf-8", newline="\n") as file:
+        for k, one in enumerate(paths):
+            (task,) = json.loads(Path(one).read_text(encoding="utf-8"))
+            line = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
+            file.write(f"{',' if k else '['}\n{line}")
+        file.write("\n]\n")
+    return Path(path)
 
 
 def read_label_studio(

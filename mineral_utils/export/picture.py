@@ -45,7 +45,7 @@ def write_map(
     labels_path = start.with_name(f"{start.name}_labels.png")
     map_path = start.with_name(f"{start.name}_map.png")
     Image.fromarray(mapped.labels).save(labels_path)
-    table = map_table(mapped, result)
+    table = map_table(mapped)
     present = [row for row in table if row["share"] > 0]
     shares = ", ".join(f"{row['name']} {row['share']:.1%}" for row in present)
     preset = getattr(result, "preset", None)
@@ -73,12 +73,8 @@ def write_map(
     return [labels_path, map_path, map_path.with_suffix(".json")]
 
 
-def map_table(
-    mapped: MineralMap, result: Segmentation | MineralMap | np.ndarray
-) -> list[dict[str, Any]]:
-    """The rows of `Segmentation.table`; of corrected labels the same keys."""
-    if hasattr(result, "table"):
-        return result.table()
+def map_table(mapped: MineralMap) -> list[dict[str, Any]]:
+    """The rows of `Segmentation.table`, of corrected labels too."""
     left_out = () if mapped.um_per_px is not None else ("area_mm2",)
     return [
         {"name": row["mineral"], **{key: row[key] for key in _KEPT if key not in left_out}}
