@@ -171,6 +171,7 @@ def test_the_threshold_gives_up_what_it_may():
         np.array([0]),
         ("Pyrite",),
         known=counts({0.1: 5, 0.2: 5, 0.9: 90}),
+        right=counts({0.1: 1, 0.9: 79}),
         lacking=counts({0.15: 60, 0.95: 40}),
         empty=counts({}),
     )
@@ -178,6 +179,7 @@ def test_the_threshold_gives_up_what_it_may():
     least = trials.threshold(0.08)
     assert 0.195 < least <= 0.2
     assert trials.unknown("known", least) == 0.05
+    assert trials.unknown("right", least) == 1 / 80
     assert trials.unknown("lacking", least) == 0.6
     assert np.isnan(trials.unknown("empty", least))
     assert 0.895 < trials.threshold(0.10) <= 0.9
@@ -241,12 +243,14 @@ def _judged(labels: np.ndarray, names: list[str], confidence: list[list[float]])
 
 def test_pixels_are_counted_by_what_they_are():
     section = render(["pyrite", "galena", "quartz"], size=(64, 96), seed=3)
-    judged = _judged(section.labels, ["Pyrite", "Quartz"], [[0.25]])
-    known, lacking, empty = count_pixels(section, "Galena", judged)
+    # all is called quartz
+    judged = _judged(np.ones((64, 96), np.uint8), ["Pyrite", "Quartz"], [[0.25]])
+    known, right, lacking, empty = count_pixels(section, "Galena", judged)
     step = np.searchsorted(EDGES, 0.25)  # all pixels have one confidence
     assert EDGES[step - 1] < 0.25 < EDGES[step]
     assert (known[step], lacking[step], empty[step]) == (known.sum(), lacking.sum(), empty.sum())
     shares = section.shares
+    assert right[step] == right.sum() == round(shares["Quartz"] * 64 * 96)
     assert lacking.sum() == round(shares["Galena"] * 64 * 96)
     assert known.sum() == round((shares["Pyrite"] + shares["Quartz"]) * 64 * 96)
     assert known.sum() + lacking.sum() + empty.sum() == 64 * 96

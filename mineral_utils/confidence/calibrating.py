@@ -47,13 +47,14 @@ class Trials:
 
     section : int64 [N], number of the section
     missing : N minerals, each left out once
-    known, lacking, empty : int64 [N, 3002], pixels of the words' minerals, of the one left out, of
-        no mineral
+    known, right, lacking, empty : int64 [N, 3002], pixels of the words' minerals, those of them
+        that have the right name, pixels of the mineral left out, of no mineral
     """
 
     section: np.ndarray
     missing: tuple[str, ...]
     known: np.ndarray
+    right: np.ndarray
     lacking: np.ndarray
     empty: np.ndarray
 
@@ -64,7 +65,7 @@ class Trials:
         return float(EDGES[fitting - 1]) if fitting else 0.0
 
     def unknown(self, part: str, threshold: float, rows: np.ndarray | None = None) -> float:
-        """Share of ``known``, ``lacking`` or ``empty`` pixels below a threshold, pooled."""
+        """Share of one kind of pixels below a threshold, pooled; such as ``part="known"``."""
         counts = getattr(self, part)[slice(None) if rows is None else rows]
         total = counts.sum()
         below = counts[:, : np.searchsorted(EDGES, threshold, side="right")]
@@ -124,12 +125,16 @@ def questions(
 
 
 def count_pixels(section: Section, missing: str, judged: Segmentation) -> list[np.ndarray]:
-    """Pixels by confidence, int64 [3002] each: of the words' minerals, of the one that is missing,
-    of none."""
+    """Pixels by confidence, int64 [3002] each: the four kinds of `Trials`."""
     step = np.searchsorted(EDGES, confidence_map(judged), side="right")
-    kept = [k for k, name in enumerate(section.names) if name in judged.names]
+    answer = np.full(256, 254, np.uint8)  # truth -> the label that it should have
+    for k, name in enumerate(section.names):
+        if name in judged.names:
+            answer[k] = judged.names.index(name)
+    answer = answer[section.labels]
     parts = (
-        np.isin(section.labels, kept),
+        answer != 254,
+        answer == judged.labels,
         section.labels == section.names.index(missing),
         section.labels == 255,
     )

@@ -107,6 +107,7 @@ def rates(trials: Trials, threshold: float) -> dict:
     for part, words in (
         ("lacking", "missing_found"),
         ("known", "known_lost"),
+        ("right", "right_lost"),
         ("empty", "no_mineral_unknown"),
     ):
         interval = bootstrap(
@@ -115,6 +116,10 @@ def rates(trials: Trials, threshold: float) -> dict:
             groups=trials.section.tolist(),
         )
         found[words] = [interval.value, interval.lo, interval.hi]
+    all_known, all_right = trials.known.sum(), trials.right.sum()
+    found["right_of_known"] = float(all_right / all_known)
+    kept = all_known * (1 - found["known_lost"][0])
+    found["right_of_kept"] = float(all_right * (1 - found["right_lost"][0]) / kept)
     return found
 
 
