@@ -105,8 +105,7 @@ def _many(options: argparse.Namespace, order) -> int:
             options.photos, order, options.out, executor=client, progress=not options.quiet
         )
     for label, reason in done.failed.items():
-        said = reason if Path(label).name in reason else f"{label}: {reason}"
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {label}: {reason}", file=sys.stderr)
     for folder in done.closed:
         print(f"error: the folder {folder} could not be listed", file=sys.stderr)
     if done.left_alone:
@@ -115,7 +114,9 @@ def _many(options: argparse.Namespace, order) -> int:
     print(done)
     print(*done.written, sep="\n")
     if done.failed:
-        print(f"{len(done.failed)} photos failed; failed.csv lists them", file=sys.stderr)
+        number = done.done + done.there + len(done.failed)
+        said = f"{len(done.failed)} of {number} photos failed; failed.csv lists them"
+        print(said, file=sys.stderr)
     return min(len(done.failed) + len(done.closed), 1)
 
 

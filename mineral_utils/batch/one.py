@@ -51,8 +51,8 @@ def segment_one(
     dict
         ``photo`` (the key), ``state``: ``"done"`` with ``place``, ``files`` (name below `out` ->
         size and SHA-256), ``minerals`` (`mineral_rows`), ``width``, ``height``, ``um_per_px``,
-        ``sha256``, ``seen`` (size and time of the photo's file), ``notes``, ``seconds``; or
-        ``"failed"`` with ``reason``
+        ``sha256``, ``seen`` (size and time of the photo's file), ``notes``, ``device`` (and
+        precision), ``seconds``; or ``"failed"`` with ``reason``
 
     Raises
     ------
@@ -66,7 +66,8 @@ def segment_one(
     try:
         row = _segment(photo, order, out, place, key, model)
     except Exception as error:  # of one photo in thousands: told at the end, the others go on
-        reason = " ".join(str(error).replace(str(photo), key).split()) or type(error).__name__
+        reason = " ".join(str(error).replace(f"{photo}: ", "").replace(str(photo), key).split())
+        reason = reason or type(error).__name__
         if not isinstance(error, ValueError | OSError):
             reason = f"{type(error).__name__}: {reason}"
         return {"photo": key, "state": "failed", "reason": reason}
@@ -108,6 +109,7 @@ def _segment(
         "sha256": opened.sha256,
         "seen": [seen.st_size, seen.st_mtime_ns],
         "notes": list(opened.notes),
+        "device": f"{model.encoders.device} {model.precision}",
     }
 
 

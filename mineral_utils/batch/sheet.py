@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def write_sheets(out: Path, rows: Sequence[dict[str, Any]], order: Order) -> lis
 def _sheet(out: Path, rows: Sequence[dict[str, Any]], order: Order) -> np.ndarray:
     """One sheet, uint8 [H, W, 3]."""
     font, small = _font(15), _font(13)
-    columns = min(COLUMNS, max(3, len(rows)))
+    columns = min(COLUMNS, max(3, math.ceil(math.sqrt(1.5 * len(rows)))))
     pictures = [out / THUMBNAILS / f"{row['place']}.jpg" for row in rows]
     high = max(_height(path) for path in pictures)
     cell = THUMBNAIL_PX + _GAP, high + 2 * _LINE + _GAP
