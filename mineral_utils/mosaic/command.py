@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tile", type=int, default=512, help="pixels read and written at a time")
     parser.add_argument("--profile", default="demo", help="demo, paper, or a .yaml file")
+    parser.add_argument("--adapter", help="a tuned CLIP: a file, or miniature:ore")
     parser.add_argument("--preset", help="w224, bench336 or script336; the profile's by default")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument("--um-per-px", type=float, help="scale of the photo in micrometres")
@@ -50,7 +51,12 @@ def run(options: argparse.Namespace) -> int:
     try:
         names = [n.strip() for n in next(csv.reader([options.minerals], skipinitialspace=True), [])]
         vocabulary().queries(names, open_vocabulary=options.open)  # before the models are loaded
-        model = load_model(options.profile, device=options.device, preset=options.preset)
+        model = load_model(
+            options.profile,
+            device=options.device,
+            preset=options.preset,
+            adapter=options.adapter,
+        )
         if model.banner:
             print(model.banner, file=sys.stderr)
         mosaic = encode_mosaic(
