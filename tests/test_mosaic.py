@@ -378,6 +378,16 @@ def test_a_photo_of_which_nothing_can_be_read_is_refused(model, photo, tmp_path)
         encode(model, path, tmp_path / "out")
 
 
+def test_a_photo_that_one_view_sees_gets_the_map_that_the_segmenter_draws(model, tmp_path):
+    image = draw_grains(size=(192, 256))[0]  # as wide as SAM's canvas
+    tifffile.imwrite(tmp_path / "small.tif", image, photometric="rgb")
+    found = encode(model, tmp_path / "small.tif", tmp_path / "out", scale=1.0)
+    assert found.lattice.view_starts == ([0], [0])
+    scene = model.encode(image, similarity_mean="window", progress=False)
+    same = ask(found).labels() == scene.segment(NAMES).labels
+    assert same.mean() > 0.99
+
+
 # ---- the command -------------------------------------------------------------------------------
 
 

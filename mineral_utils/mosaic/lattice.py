@@ -125,6 +125,8 @@ def starts(side: int, length: int, step: int, offset: int = 0) -> list[int]:
     """First pixels of pieces of `length` that cover a side: one at the very beginning, then from
     `offset` on every `step`, the last shifted back inside."""
     last = side - length
+    if last <= 0:  # one piece sees it all
+        return [0]
     return sorted({0, *range(offset % step, last, step), last})
 
 
