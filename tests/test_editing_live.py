@@ -132,6 +132,21 @@ def test_colours_are_the_vocabularys():
     assert "#{:02X}{:02X}{:02X}".format(*colours_of(["pyrite", "galena"])[1]) == wanted.upper()
 
 
+def test_the_live_view_leaves_the_threads_as_they_were(draft):
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        LiveView(draft).show()
+        draft.ask(["pyrite", "quartz"])
+        with pytest.raises(ValueError):
+            draft.ask([])
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 # ---- the table -------------------------------------------------------------------------------
 def test_the_table_counts_area_regions_and_confidence():
     labels = np.array([[0, 0, 1, 255], [1, 0, 0, 255]], np.uint8)

@@ -163,8 +163,12 @@ def test_two_clicks_and_the_area_in_the_page_changes(page):
     assert page.desk.title == "photo_1" and page.controls.photo.value == "photo_1"
     page.controls.next.click()
     assert said(page) == "Not done: this is the last photo of the series"
+    assert page.desk.draft.who == "Anna", "as the series says"
+    page.controls.who.value = "Boris"
+    assert page.desk.draft.who == "Boris"
     page.controls.photo.value = "photo_0"
     assert "Resumed with 1 correction by Anna." in said(page)
+    assert page.desk.draft.who == "Boris"
 
 
 def test_scores_are_shown_where_one_clicks(page):
@@ -233,10 +237,12 @@ def test_what_a_user_typed_is_never_read_as_html():
 def test_a_voila_page_knows_its_visitor(monkeypatch):
     monkeypatch.delenv("SERVER_SOFTWARE", raising=False)
     monkeypatch.delenv("QUERY_STRING", raising=False)
-    assert not is_page() and visitor("Anna") == "Anna"
+    assert not is_page() and visitor("Anna B.") == "Anna_B" and visitor() == ""
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.13")
-    monkeypatch.setenv("QUERY_STRING", "who=Boris&x=1")
-    assert is_page() and visitor() == "Boris"
+    monkeypatch.setenv("QUERY_STRING", "who=../Boris&x=1")
+    assert is_page() and visitor("Anna") == "Boris"
+    monkeypatch.setenv("QUERY_STRING", "")
+    assert visitor() != visitor() and visitor("Anna").startswith("visitor-")
 
 
 def test_a_photo_that_is_not_there_leaves_the_open_one_open(tmp_path, typed_model):  # noqa: F811

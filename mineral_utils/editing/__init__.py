@@ -16,6 +16,7 @@ from .draft import Draft
 from .edits import Edit
 from .live import LiveView, Shown
 from .naming import completions, typed_names, unknown_words, with_names
+from .owner import safe_stem
 from .picture import Look
 from .points import EditError, scale_of_line
 from .selection import Selection
@@ -39,6 +40,7 @@ __all__ = [
     "Shown",
     "completions",
     "corrected_cases",
+    "safe_stem",
     "save_draft",
     "save_lumenstone",
     "scale_of_line",

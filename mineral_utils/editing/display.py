@@ -6,6 +6,8 @@ grid, one name after the other, and never at the photo's size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +23,19 @@ from ..refine import EIGHT
 from ..segmentation import UNKNOWN, Segmentation
 
 LONG_SIDE = 960  # px: what a notebook's column shows
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread for a while. The steps of the live view are so small that threads which
+    wait for each other cost more than they do, six times as much on a crowded machine; and a class
+    is a crowd."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True, eq=False)

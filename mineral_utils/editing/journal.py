@@ -19,6 +19,7 @@ from .points import EditError
 
 SUFFIX = ".edits.jsonl"
 SCHEMA = 1
+PATIENCE_S = 2.0  # a kernel that is being ended, as by reloading a page, takes a moment
 
 _open: dict[Path, Journal] = {}  # of this process: opening again takes over
 
@@ -48,7 +49,9 @@ class Journal:
             earlier.close()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=0)
+            self._lock = FileLock(
+                self.path.with_name(f".{self.path.name}.lock"), timeout=PATIENCE_S
+            )
             self._lock.acquire()
             self._file = open(self.path, "a+b")
         except Timeout as error:

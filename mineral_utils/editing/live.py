@@ -6,7 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .display import LONG_SIDE, Display, absorb_small, drop_unsure, enlarged, sureness
+from .display import (
+    LONG_SIDE,
+    Display,
+    absorb_small,
+    drop_unsure,
+    enlarged,
+    one_thread,
+    sureness,
+)
 from .draft import Draft
 from .edits import values_of
 from .picture import draw_selection, jpeg, paint_map, paint_similarity
@@ -47,6 +55,7 @@ class LiveView:
         """Shown px for one px of the photo, at most 1."""
         return self.display.size[1] / self.draft.photo.width
 
+    @one_thread()
     def labels(self) -> np.ndarray:
         """`Draft.labels` at display size, uint8 [h, w]; regions are filtered at this size."""
         draft, look = self.draft, self.draft.look
@@ -59,6 +68,7 @@ class LiveView:
                 labels[edit.mask.sampled(self.display.rows, self.display.columns)] = value
         return labels
 
+    @one_thread()
     def show(self) -> Shown:
         """The picture as the look wants it, with what is selected."""
         draft, look, names = self.draft, self.draft.look, self.draft.names
@@ -85,6 +95,7 @@ class LiveView:
             alt += f" Selected: {percent(selection.mask.area / np.prod(draft.result.size))}."
         return Shown(jpeg(picture), alt, labels, names)
 
+    @one_thread()
     def table(self, labels: np.ndarray) -> list[dict]:
         """`table.shares` of labels at display size, with how sure the model is."""
         draft = self.draft

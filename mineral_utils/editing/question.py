@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from ..confidence import load_calibration, model_hash, with_unknown
 from ..segmentation import Segmentation
 from ..segmenter import Scene
+from .display import one_thread
 
 
+@one_thread()
 def answer(scene: Scene, names: Sequence[str], *, free_text: bool = False) -> Segmentation:
     """Ask for minerals, and weigh the answer where that was calibrated for this model.
 

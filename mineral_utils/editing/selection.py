@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..refine import EIGHT
 from ..segmenter import Scene
+from .display import one_thread
 from .mask import Mask
 from .points import EditError, inside
 
@@ -98,6 +99,7 @@ def _outline(before: Selection | None) -> Selection:
     return before if before is not None and before.tool == "outline" else Selection(None)
 
 
+@one_thread()
 @torch.inference_mode()
 def _asked(scene: Scene, wanted: Selection) -> Selection:
     """The mask that SAM's decoder draws for points and box."""

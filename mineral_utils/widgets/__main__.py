@@ -24,8 +24,15 @@ def command(lesson: str | Path = LESSON, *, port: int = 8866, ip: str = "localho
         *(sys.executable, "-m", "voila", str(lesson), "--no-browser"),
         *(f"--port={port}", f"--Voila.ip={ip}"),
         "--TagRemovePreprocessor.remove_cell_tags=lesson",
-        # photos of up to 100 MB come by websocket
-        "--Voila.tornado_settings={'websocket_max_message_size': 104857600}",
+        # photos of up to 100 MB come by websocket; and Voilà 0.5 refuses its own page's farewell,
+        # which ends the kernel, for want of a cookie that it never set: nothing else is posted here
+        "--Voila.tornado_settings="
+        "{'websocket_max_message_size': 104857600, 'disable_check_xsrf': True}",
+        # visitors who never said farewell
+        *(
+            "--MappingKernelManager.cull_idle_timeout=1800",
+            "--MappingKernelManager.cull_interval=60",
+        ),
         "--VoilaConfiguration.show_tracebacks=True",
     ]
 

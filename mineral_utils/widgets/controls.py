@@ -75,13 +75,13 @@ class Controls:
         hand = row([self.targets, self.assign, self.undo, self.redo, self.drop], layout=wrap)
         left = widgets.VBox(
             [self.mode, self.help, self.scale, picture, hand, self.status, self.faults],
-            layout=widgets.Layout(flex="3 1 460px", min_width="300px"),
+            layout=widgets.Layout(flex="3 1 440px", min_width="300px"),
         )
         looks = [self.shown, self.opacity, self.confidence, self.smallest_region, self.sharpen]
         keep = [self.formats, row([self.save, self.save_done])]
         right = widgets.VBox(
             [self.new_name, self.offers, self.names, *looks, self.legend, self.scores, *keep],
-            layout=widgets.Layout(flex="2 1 340px", min_width="300px"),
+            layout=widgets.Layout(flex="2 1 400px", min_width="300px"),
         )
         page = widgets.VBox([photos, self.who, row([left, right], layout=wrap)])
         page.add_class("mineral-workbench")

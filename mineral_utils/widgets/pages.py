@@ -9,8 +9,8 @@ from ..editing.picture import colours_of, sign
 from ..editing.table import percent
 
 UNKNOWN_COLOUR = "rgb(160, 160, 160)"
-_CELL = "padding: 1px 6px; text-align: right"
-_TABLE = "line-height: 1.35; white-space: nowrap; border-collapse: collapse"
+_CELL = "padding: 1px 4px; text-align: right"
+_TABLE = "font-size: 90%; line-height: 1.35; white-space: nowrap; border-collapse: collapse"
 
 
 def legend(table: Sequence[Mapping], names: Sequence[str], *, corrected: float = 0.0) -> str:

@@ -10,6 +10,7 @@ wrong stands in the page, in the line of status or, where the program is at faul
 from __future__ import annotations
 
 import os
+import secrets
 import traceback
 from collections.abc import Callable
 from urllib.parse import parse_qs
@@ -17,7 +18,7 @@ from urllib.parse import parse_qs
 import ipywidgets as widgets
 from IPython.display import display
 
-from ..editing import Desk
+from ..editing import Desk, safe_stem
 from .controls import Controls
 from .pages import legend, score_bars, status
 from .picture import ClickablePicture
@@ -42,6 +43,7 @@ class Workbench:
         self.desk = desk
         self.controls, self.picture = Controls(), ClickablePicture()
         self.page = self.controls.page(self.picture)
+        self.controls.who.value = desk.series.who
         self._quiet = False  # while controls are set by the program
         self._connect()
         self._do(desk.open)
@@ -183,9 +185,13 @@ class Workbench:
 
 
 def visitor(default: str = "") -> str:
-    """Who looks at a Voilà page: ``?who=anna`` in its address; elsewhere the default."""
-    asked = parse_qs(os.environ.get("QUERY_STRING", ""))
-    return asked.get("who", [default])[0]
+    """Who works here, fit for the name of a folder: in a notebook the default; on a Voilà page who
+    the address names (``?who=anna``), else a new name, so that visitors do not write into each
+    other's work."""
+    if not is_page():
+        return safe_stem(default) if default else ""
+    asked = parse_qs(os.environ.get("QUERY_STRING", "")).get("who", [""])[0]
+    return safe_stem(asked) if asked.strip() else f"visitor-{secrets.token_hex(3)}"
 
 
 def is_page() -> bool:
