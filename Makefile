@@ -50,7 +50,8 @@ page: $(STAMP) ## lesson 09 as a page for a class, by Voilà
 	$(PY) -m mineral_utils.widgets
 
 lab: $(STAMP) ## open the lessons in JupyterLab
-	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb
+	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+		--ServerApp.tornado_settings="{'websocket_max_message_size': 104857600}"
 
 bench: $(STAMP) ## speed and memory, into runs/bench/bench.json
 	$(PY) -m tests.bench

@@ -56,6 +56,8 @@ def test_names_are_added_in_any_language_and_not_twice():
     assert with_names(["pyrite"], "Pyrite, galena") == ("pyrite", "galena")
     with pytest.raises(ValueError, match="both mean Pyrite"):
         with_names(["pyrite"], "пирит")
+    with pytest.raises(ValueError, match="cannot be asked for"):
+        with_names(["pyrite"], "Unknown", free_text=True)
     with pytest.raises(ValueError, match="no name was typed"):
         with_names(["pyrite"], " , ")
 

@@ -159,6 +159,7 @@ def test_corrected_maps_are_scored_where_somebody_looked(tmp_path):
 
 
 def test_the_evaluation_takes_corrected_cases(tmp_path):
+    from mineral_utils.evaluation import answers
     from mineral_utils.scoring import score
 
     image = np.zeros((112, 112, 3), np.uint8)
@@ -170,6 +171,8 @@ def test_the_evaluation_takes_corrected_cases(tmp_path):
     save_draft(draft)
     draft.mark_done()
     names = ["Pyrite", "Quartz"]
+    found = answers({"tuned": tuned()}, corrected_cases(tmp_path, names), names, refine=())
+    assert found.photos == ("photo",) and found.row("tuned").accuracy == 1.0
     cases = [case[:2] for case in corrected_cases(tmp_path, names)]
     (row,) = score(tuned(), cases, names, progress=False)
     assert row.miou == 1.0 and (cases[0][1] == labels).all(), "a model agrees with its own map"
@@ -257,4 +260,6 @@ def test_an_upload_is_kept_and_what_is_no_picture_is_not(tmp_path, typed_model):
         with pytest.raises(PhotoError):
             series.add_upload("junk.png", junk)
     assert len(series) == 2
+    later = Series(typed_model, {"a": "x.jpg"}, tmp_path, ["pyrite"])
+    assert later.titles == ("a", "my_section", "my_section_2"), "uploads are there again"
     assert [p.name for p in (tmp_path / "uploads").iterdir() if "junk" in p.name] == []

@@ -12,6 +12,7 @@ from mineral_utils.editing import MODES, Desk, EditError, Series
 from mineral_utils.photos import Photo
 from mineral_utils.segmenter import Segmenter
 from mineral_utils.widgets import Workbench, is_page, visitor
+from mineral_utils.widgets import __main__ as main_of_page
 from mineral_utils.widgets.pages import legend, score_bars, status
 
 from .test_editing_truth import HALVES, typed_model, typed_scene_of  # noqa: F401
@@ -224,6 +225,21 @@ def test_faults_of_the_program_are_not_swallowed(page, monkeypatch):
     assert "Traceback" in page.controls.faults.outputs[0]["text"]
     page.controls.opacity.value = 0.3
     assert page.controls.faults.outputs == ()
+
+
+def test_the_page_says_what_the_reader_should_doubt(page):
+    assert "marcasite" not in page.controls.doubts.value
+    page.controls.new_name.value = "marcasite"
+    assert "not taught what marcasite looks like" in page.controls.doubts.value
+
+
+def test_the_command_of_the_page_leaves_out_the_lesson(tmp_path, capsys):
+    given = main_of_page.command("some.ipynb", port=9000, ip="0.0.0.0")
+    assert given[1:4] == ["-m", "voila", "some.ipynb"] and "--port=9000" in given
+    assert "--TagRemovePreprocessor.remove_cell_tags=lesson" in given
+    assert main_of_page.LESSON.is_file()
+    assert main_of_page.main([str(tmp_path / "gone.ipynb")]) == 2
+    assert "gone.ipynb is not there" in capsys.readouterr().err
 
 
 # ---- words -----------------------------------------------------------------------------------

@@ -16,7 +16,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ..confidence import warnings_for
 from ..minerals import OPEN_HINT, UnknownMineral
+from ..segmentation import Segmentation
 from .draft import Draft
 from .live import LiveView
 from .naming import corrections_of, with_names
@@ -66,6 +68,7 @@ class Desk:
         self._lay_out()
 
     def _lay_out(self) -> None:
+        self._doubts: tuple[Segmentation, list[str]] | None = None
         self.scores: dict[str, float] = {}
         self.line: list[tuple[float, float]] = []
         self.suggestions: dict[str, str] = {}
@@ -151,6 +154,14 @@ class Desk:
         draft.sharpen()
         kept = sum(bool(prompt.kept) for prompt in draft.result.prompts)
         return f"SAM was asked {len(draft.result.prompts)} times and drew {kept} regions anew."
+
+    def doubts(self) -> list[str]:
+        """What the reader of the map should be told; see `mineral_utils.confidence.warnings_for`.
+        Found out once for each answer."""
+        draft = self._open_draft
+        if self._doubts is None or self._doubts[0] is not draft.result:
+            self._doubts = draft.result, warnings_for(draft.scene, draft.result)
+        return self._doubts[1]
 
     # ---- the hand --------------------------------------------------------------------------------
     def act(self, message: dict) -> str:

@@ -85,6 +85,7 @@ class Draft:
         self.look, self.notes, self.done = Look(), [], False
         self.saved: dict[str, str] = {}
         self._history, self._numbers = History(), 0
+        self._kept: tuple[Segmentation, tuple[float, float], np.ndarray] | None = None
         self.journal: Journal | None = None
         if folder is not None:
             about = {"photo": about_photo(scene.photo), "model": scene.model.name}
@@ -129,9 +130,15 @@ class Draft:
     def labels(self) -> np.ndarray:
         """The map of the whole photo, uint8 [H, W], index into `names`, 255 unknown: the model's,
         without what `look` leaves out, under the corrections."""
-        labels = drop_unsure(self.result.labels, sureness(self.result), self.look.confidence)
-        labels = absorb_small(labels, self.look.smallest_region)
-        return apply_edits(labels, self.edits, self.names)
+        return apply_edits(self._counting(), self.edits, self.names)
+
+    def _counting(self) -> np.ndarray:
+        """The model's map without what `look` leaves out; kept until one of the two is another."""
+        result, filters = self.result, (self.look.confidence, self.look.smallest_region)
+        if self._kept is None or self._kept[0] is not result or self._kept[1] != filters:
+            labels = drop_unsure(result.labels, sureness(result), self.look.confidence)
+            self._kept = result, filters, absorb_small(labels, self.look.smallest_region)
+        return self._kept[2]
 
     def scores_at(self, x: float, y: float) -> dict[str, float]:
         """The probability of each name that was asked, at a point, px of the photo; best first."""

@@ -49,6 +49,7 @@ class LiveView:
     def __init__(self, draft: Draft, long_side: int = LONG_SIDE):
         self.draft = draft
         self.display = Display.of(draft.photo, long_side)
+        self._kept: tuple | None = None
 
     @property
     def zoom(self) -> float:
@@ -63,10 +64,23 @@ class LiveView:
         labels = drop_unsure(labels, sureness(draft.result), look.confidence)
         labels = absorb_small(labels, look.smallest_region * self.zoom**2)
         if draft.edits:
-            labels = labels.copy()
-            for edit, value in zip(draft.edits, values_of(draft.edits, draft.names), strict=True):
-                labels[edit.mask.sampled(self.display.rows, self.display.columns)] = value
+            where, values = self._corrections()
+            labels = np.where(where, values, labels)
         return labels
+
+    def _corrections(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where somebody decided, bool [h, w], and on what, uint8 [h, w]; made anew only when
+        corrections or names are others."""
+        draft = self.draft
+        key = (draft.names, *(edit.number for edit in draft.edits))
+        if self._kept is None or self._kept[0] != key:
+            where, values = np.zeros(self.display.size, bool), np.zeros(self.display.size, np.uint8)
+            for edit, value in zip(draft.edits, values_of(draft.edits, draft.names), strict=True):
+                mask = edit.mask.sampled(self.display.rows, self.display.columns)
+                where |= mask
+                values[mask] = value
+            self._kept = key, where, values
+        return self._kept[1:]
 
     @one_thread()
     def show(self) -> Shown:

@@ -61,12 +61,12 @@ class Mask:
         labels[self.box][self.pixels] = value
 
     def sampled(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """The mask at some rows and columns of the photo, bool [rows, columns]."""
+        """The mask at some rows and columns of the photo, in rising order, bool [rows, columns]."""
         found = np.zeros((len(rows), len(columns)), bool)
-        down, across = rows - self.top, columns - self.left
-        height, width = self.pixels.shape
-        here, there = (0 <= down) & (down < height), (0 <= across) & (across < width)
-        found[np.ix_(here, there)] = self.pixels[np.ix_(down[here], across[there])]
+        ends = zip((rows, columns), self.box, strict=True)
+        here, there = (slice(*np.searchsorted(at, (s.start, s.stop))) for at, s in ends)
+        inside = np.ix_(rows[here] - self.top, columns[there] - self.left)
+        found[here, there] = self.pixels[inside]
         return found
 
     def to_json(self) -> dict:

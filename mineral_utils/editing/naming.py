@@ -34,6 +34,10 @@ def with_names(names: Sequence[str], text: str, *, free_text: bool = False) -> t
     typed = typed_names(text)
     if not typed:
         raise ValueError("no name was typed; write one such as pyrite, пирит or Py")
+    if "unknown" in map(str.casefold, typed):
+        raise ValueError(
+            '"unknown" is what pixels are called that no name fits; it cannot be asked for'
+        )
     known = {name.casefold() for name in names}
     new = [name for name in dict.fromkeys(typed) if name.casefold() not in known]
     if new:

@@ -28,7 +28,7 @@ class Series:
     ----------
     model : encodes a photo when its turn comes
     photos : paths, or a mapping of a name to a path or a `Photo` (a digital section, say)
-    folder : of journals and maps
+    folder : of journals and maps, and of photos that were uploaded (in ``uploads``)
     names : minerals to ask for in photos that have no journal yet
     who : who corrects
     free_text : take words that the vocabulary lacks as they are
@@ -57,6 +57,10 @@ class Series:
             self._photos[safe_stem(title)] = photo
         if len(self._photos) < len(photos):
             raise EditError("two photos have the same name; give each its own")
+        self._states: dict[str, tuple[tuple[int, int], str]] = {}
+        sent = self.folder / UPLOADS
+        for path in sorted(sent.iterdir()) if sent.is_dir() else ():
+            self._photos.setdefault(path.stem, path)  # photos that were uploaded before
 
     @property
     def titles(self) -> tuple[str, ...]:
@@ -95,15 +99,14 @@ class Series:
     def status(self, title: str) -> str:
         """``"new"``, ``"begun"``, ``"done"``, or ``"damaged"`` where the journal cannot be read."""
         path = self.folder / f"{title}{SUFFIX}"
-        if not path.is_file():
-            return "new"
         try:
-            events = list(read_events(path))
-        except (EditError, OSError):
-            return "damaged"
-        if is_done(events):
-            return "done"
-        return "begun" if any(event["event"] == "edit" for event in events) else "new"
+            facts = path.stat()
+        except OSError:
+            return "new"
+        as_it_is = facts.st_size, facts.st_mtime_ns
+        if self._states.get(title, (None,))[0] != as_it_is:  # asked at every step of a hand
+            self._states[title] = as_it_is, _status(path)
+        return self._states[title][1]
 
     def progress(self) -> dict[str, str]:
         """Title to `status`, in the order of the photos."""
@@ -157,6 +160,16 @@ class Series:
             raise PhotoError(str(error).replace(shown(path), file)) from error
         self._photos[title] = path
         return title
+
+
+def _status(path: Path) -> str:
+    try:
+        events = list(read_events(path))
+    except (EditError, OSError):
+        return "damaged"
+    if is_done(events):
+        return "done"
+    return "begun" if any(event["event"] == "edit" for event in events) else "new"
 
 
 def _titled(paths: Sequence[str | Path]) -> dict[str, str | Path]:

@@ -63,6 +63,7 @@ class Controls:
         self.save = _button("Save", "the map as it is now")
         self.save_done = _button("Save, done", "save, and mark the photo as done")
         self.status, self.scores, self.legend = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        self.doubts = widgets.HTML()
         self.faults = widgets.Output()
 
     def page(self, picture: widgets.DOMWidget) -> widgets.VBox:
@@ -78,9 +79,10 @@ class Controls:
             layout=widgets.Layout(flex="3 1 440px", min_width="300px"),
         )
         looks = [self.shown, self.opacity, self.confidence, self.smallest_region, self.sharpen]
+        told = [self.legend, self.doubts, self.scores]
         keep = [self.formats, row([self.save, self.save_done])]
         right = widgets.VBox(
-            [self.new_name, self.offers, self.names, *looks, self.legend, self.scores, *keep],
+            [self.new_name, self.offers, self.names, *looks, *told, *keep],
             layout=widgets.Layout(flex="2 1 400px", min_width="300px"),
         )
         page = widgets.VBox([photos, self.who, row([left, right], layout=wrap)])

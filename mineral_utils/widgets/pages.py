@@ -72,6 +72,13 @@ def score_bars(scores: Mapping[str, float]) -> str:
     return f'<table class="mineral-scores" style="{_TABLE}">{"".join(rows)}</table>' if rows else ""
 
 
+def doubts(said: Sequence[str]) -> str:
+    """Sentences that the reader of a map should know, as an HTML list."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in said)
+    style = "margin: 0; padding-left: 1.2em; line-height: 1.35"
+    return f'<ul class="mineral-doubts" style="{style}">{items}</ul>' if said else ""
+
+
 def status(text: str, *, wrong: bool = False) -> str:
     """The line of status, which screen readers speak; what went wrong says so in a word."""
     kind, role = ("mineral-error", "alert") if wrong else ("mineral-status", "status")

@@ -22,7 +22,6 @@ function render({ model, el }) {
   root.setAttribute("aria-roledescription", "picture to click on");
   root.setAttribute("aria-keyshortcuts", "Enter Shift+Enter B Z Y Escape");
   root.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes B for "insert a cell below"
-  root.title = HELP;
   const image = make("img", "mineral-picture-image", root);
   image.draggable = false;
   const drawing = root.appendChild(document.createElementNS(SVG, "svg"));
@@ -30,7 +29,7 @@ function render({ model, el }) {
   spoken.setAttribute("aria-live", "polite");
 
   const size = () => model.get("size"); // [height, width] of the photo
-  let url = null; // of the bytes that are shown
+  const urls = []; // of the bytes that are shown, and of those before until they are
   let cross = null; // [x, y] of the keyboard's cross
   let corner = null; // [x, y] of a box that is begun
   let dragged = null; // box under the pointer
@@ -67,14 +66,13 @@ function render({ model, el }) {
   function show() {
     const bytes = model.get("jpeg");
     if (!bytes.byteLength) return;
-    const old = url;
-    url = URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" }));
+    urls.push(URL.createObjectURL(new Blob([bytes], { type: "image/jpeg" })));
     image.onload = () => {
       performance.mark("mineral-picture"); // the moment from which the pixels are in the page
       image.dataset.shown = String(Number(image.dataset.shown || 0) + 1);
-      if (old) URL.revokeObjectURL(old);
+      while (urls.length > 1) URL.revokeObjectURL(urls.shift());
     };
-    image.src = url;
+    image.src = urls.at(-1);
     redraw();
   }
 
@@ -135,6 +133,7 @@ function render({ model, el }) {
       cross = [clip(at[0] + dx * step, width), clip(at[1] + dy * step, height)];
       spoken.textContent = `x ${Math.floor(cross[0])}, y ${Math.floor(cross[1])}`;
     } else if (name === "Enter") {
+      cross = at;
       click(at, event.shiftKey);
     } else if (name === "b") {
       if (corner) box(corner, at);
@@ -168,7 +167,7 @@ function render({ model, el }) {
     model.off("change:jpeg", show);
     model.off("change:alt", describe);
     model.off("change:marks", redraw);
-    if (url) URL.revokeObjectURL(url);
+    urls.forEach((url) => URL.revokeObjectURL(url));
   };
 }
 

@@ -19,8 +19,9 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from ..editing import Desk, safe_stem
+from ..segmentation import Segmentation
 from .controls import Controls
-from .pages import legend, score_bars, status
+from .pages import doubts, legend, score_bars, status
 from .picture import ClickablePicture
 
 MAP = "map of minerals"
@@ -44,7 +45,8 @@ class Workbench:
         self.controls, self.picture = Controls(), ClickablePicture()
         self.page = self.controls.page(self.picture)
         self.controls.who.value = desk.series.who
-        self._quiet = False  # while controls are set by the program
+        self._quiet = False  # True while controls are set by the program
+        self._doubted: Segmentation | None = None  # the answer that the doubts are about
         self._connect()
         self._do(desk.open)
 
@@ -70,7 +72,7 @@ class Workbench:
             self.controls.status.value = status(text, wrong=wrong)
 
     def _show(self) -> None:
-        """The picture first, for it is what the eye waits for; then the rest."""
+        """The picture first, which the eye waits for; the doubts last, they take longest."""
         desk = self.desk
         if desk.draft is None:
             return
@@ -78,12 +80,15 @@ class Workbench:
         size = desk.draft.photo.height, desk.draft.photo.width
         self.picture.show(shown.jpeg, shown.alt, size, desk.marks())
         controls, corrected = self.controls, desk.draft.edited().mean() if desk.draft.edits else 0.0
+        if self._doubted is not desk.draft.result:
+            controls.doubts.value = ""  # of another answer
         controls.legend.value = legend(
             desk.view.table(shown.labels), shown.names, corrected=corrected
         )
         controls.scores.value = score_bars(desk.scores)
         self._set_controls()
         self._offer()
+        controls.doubts.value, self._doubted = doubts(desk.doubts()), desk.draft.result
 
     def _set_controls(self) -> None:
         """Let the controls say what the desk holds, without calling it again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -13,14 +14,20 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
 
 from mineral_utils.widgets.__main__ import command as voila_command
 
 from .browser import ADVICE, find
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+if importlib.util.find_spec("playwright") is None:  # not installed: pip install -e '.[ui]'
+    collect_ignore_glob = ["test_ui_*.py"]
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "runs" / "ui"
@@ -43,6 +50,8 @@ def browser() -> Iterator[Browser]:
     path = find()
     if path is None:
         pytest.fail(ADVICE)
+    from playwright.sync_api import sync_playwright
+
     options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         found = playwright.chromium.launch(executable_path=path, args=options)

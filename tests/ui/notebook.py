@@ -49,7 +49,7 @@ class PageOfLesson09:
         self.picture = page.locator(".mineral-picture")
         self.image = page.locator(".mineral-picture-image")
         self.legend = page.locator(".mineral-legend")
-        expect(self.image).to_have_attribute("data-shown", re.compile(r"\d+"))
+        expect(self.image).to_have_attribute("data-shown", re.compile(r"\d+"), timeout=RUN_MS)
         page.evaluate(LISTEN)
 
     def button(self, name: str) -> Locator:

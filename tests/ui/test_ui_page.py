@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Server
+from .conftest import RUN_MS, Server
 from .notebook import PageOfLesson09, faults
 
 pytestmark = pytest.mark.ui
 
 
 def test_the_page_shows_no_code_and_works(page: Page, voila: Server):
-    page.goto(f"{voila.url}/?who=anna")
+    page.goto(f"{voila.url}/?who=anna", timeout=RUN_MS)
     bench = PageOfLesson09(page)
     expect(page.locator("h1")).to_contain_text("09 Segment your photos")
     assert faults(page) == []
@@ -42,7 +42,7 @@ def test_the_page_shows_no_code_and_works(page: Page, voila: Server):
 
 
 def test_a_visitor_comes_back_and_another_begins_anew(page: Page, voila: Server):
-    page.goto(f"{voila.url}/?who=anna")
+    page.goto(f"{voila.url}/?who=anna", timeout=RUN_MS)
     bench = PageOfLesson09(page)
     # Anna's first photo is done, so the second one opens; the first is there as she left it
     bench.wait_for_words("section_8")
@@ -50,7 +50,7 @@ def test_a_visitor_comes_back_and_another_begins_anew(page: Page, voila: Server)
     bench.field("Photo").select_option(label="● section_6 (done)")
     bench.wait_for_picture(before)
     bench.wait_for_words("Resumed with 1 correction by anna.")
-    page.goto(f"{voila.url}/?who=boris")
+    page.goto(f"{voila.url}/?who=boris", timeout=RUN_MS)
     other = PageOfLesson09(page)
     other.wait_for_words("section_6")
     assert "Resumed" not in other.said()
