@@ -44,7 +44,7 @@ OUT, WORK = Path("figures/results/sources.json"), Path("runs/bench/sources")
 NAMES = vocabulary().paper_names
 SECTIONS, EPOCHS = 2000, 8  # digital sections to tune on
 FIRST, SCORED = 200, 40  # validation sections: looked at by no choice of a recipe
-REPEAT, PHOTO_EPOCHS = 40, 4  # windows of each real photo in an epoch
+REPEAT, PHOTO_EPOCHS = 20, 4  # windows of each real photo in an epoch
 LONG_SECTIONS, LONG_EPOCHS = 4000, 14  # as the shipped adapter
 FROZEN = 60  # sections of frozen set a
 
