@@ -89,9 +89,7 @@ class ClipText:
             self._hash = digest.hexdigest()
         return self._hash
 
-    def embed(
-        self, words: Sequence[str], templates: str | Sequence[str] | None = None
-    ) -> Tensor:
+    def embed(self, words: Sequence[str], templates: str | Sequence[str] | None = None) -> Tensor:
         """Unit vectors of words.
 
         Parameters

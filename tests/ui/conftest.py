@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -50,6 +49,8 @@ def browser() -> Iterator[Browser]:
     path = find()
     if path is None:
         pytest.fail(ADVICE)
+    for old in OUT.glob("test_*.png"):  # an earlier run's pictures must not pass for this one's
+        old.unlink()
     from playwright.sync_api import sync_playwright
 
     options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -202,11 +203,3 @@ def picture_of_the_page(request: pytest.FixtureRequest) -> Iterator[None]:
         window = request.getfixturevalue("page")
         if not window.is_closed():
             window.screenshot(path=OUT / f"{request.node.name}.png")
-
-
-def pytest_sessionstart() -> None:
-    """Pictures of an earlier run must not pass for this one's."""
-    if OUT.is_dir() and any("ui" in argument for argument in sys.argv):
-        for old in OUT.glob("test_*.png"):
-            old.unlink()
-    shutil.rmtree(OUT / "work", ignore_errors=True)
