@@ -6,8 +6,9 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import RUN_MS, TOKEN, Server
+from .conftest import PATIENCE_MS, RUN_MS, TOKEN, Server
 
+expect.set_options(timeout=PATIENCE_MS)
 NOTEBOOK = "window.jupyterapp.shell.currentWidget"
 READY = f"{NOTEBOOK}?.sessionContext?.session?.kernel?.connectionStatus === 'connected'"
 # the time of what a hand did last, by the same clock as the widget's mark
@@ -24,8 +25,8 @@ if (!window.handListens) {
 
 def open_in_lab(page: Page, lab: Server, name: str) -> None:
     """Show a notebook of the server's folder and wait for its kernel."""
-    page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
-    page.wait_for_function(READY)
+    page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset", timeout=RUN_MS)
+    page.wait_for_function(READY, timeout=RUN_MS)
 
 
 def run_all(page: Page) -> None:
