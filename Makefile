@@ -32,7 +32,7 @@ test-all: $(STAMP) ## the slow tests too
 	$(PY) -m pytest -q -m "not network and not ui"
 
 test-ui: browser ## the tests that drive a browser; pictures of the pages go to runs/ui
-	$(PY) -m pytest -q -m ui tests/ui
+	$(PY) -m pytest -q -m "ui and not slow" tests/ui
 
 browser: $(STAMP) ## find a Chromium for test-ui, or install Debian's where that is possible
 	@$(PY) -m tests.ui.browser

@@ -4,8 +4,9 @@ bytes of the picture; with ``--write`` into ``figures/results/live.json``.
 A digital section of 1024 x 768 px, the demo road with ``miniature:ore``, eight names. Measured in
 this process: a name changed (one that the text tower knows, and one that it has never read), a
 slider moved, a box given to SAM, a correction. What the browser adds is measured by
-``make test-ui``, which leaves ``runs/ui/latency.json``; its times are taken over, too. Nothing else
-should run meanwhile; the load of the machine is written down with the times.
+``python -m pytest -m "ui and slow" tests/ui``, which leaves ``runs/ui/latency.json``; its times are
+taken over, too. Nothing else should run meanwhile; the load of the machine is written down with the
+times.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ from mineral_utils.run import write_json
 from .conftest import OUT, Server
 from .notebook import PageOfLesson09, open_in_lab, run_all
 
-pytestmark = pytest.mark.ui
+# a measurement, not a check: `python -m pytest -m "ui and slow" tests/ui` on a quiet machine
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
 EIGHT = ["pyrite", "sphalerite", "chalcopyrite", "quartz", "magnetite", "bornite", "pyrrhotite"]
 TIMES = 12
 ARROWS, ENDS = ("ArrowRight", "ArrowLeft"), ("End", "Home")
