@@ -45,10 +45,6 @@ def _calibrate(options: argparse.Namespace) -> int:
             path = weight_file(options.adapter.removeprefix(PREFIX))
         about = about_adapter(path)
         model = load_model(options.profile, device=options.device, adapter=path)
-        if options.sections < 1:
-            raise ValueError(
-                f"{options.sections} sections were asked for; fifty or more are wanted"
-            )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
