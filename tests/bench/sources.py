@@ -5,7 +5,7 @@ minerals, by the paper's recipe, and from real photos without masks, into
 - ``open``: tuned on 15 of the 20 minerals, on sections where the other five never occur, and asked
   for all 20: seen and unseen apart, on validation sections.
 - ``recipes``: the paper's objective (at the small model's rate) on as many pictures as the shipped
-  adapter saw, beside it and the untuned CLIP on frozen set a.
+  adapter's first course saw, beside that adapter and the untuned CLIP on frozen set a.
 - ``photos``: tuned on LumenStone's training photos of S1, every window with the minerals of its
   *whole* photo and no mask, alone and after digital sections; scored on the pixels of the same
   set's test photos, whose every opening is counted. Needs ``LUMENSTONE_DIR``.
@@ -45,7 +45,7 @@ NAMES = vocabulary().paper_names
 SECTIONS, EPOCHS = 2000, 8  # digital sections to tune on
 FIRST, SCORED = 200, 40  # validation sections: looked at by no choice of a recipe
 REPEAT, PHOTO_EPOCHS = 20, 4  # windows of each real photo in an epoch
-LONG_SECTIONS, LONG_EPOCHS = 4000, 14  # as the shipped adapter
+LONG_SECTIONS, LONG_EPOCHS = 4000, 14  # as the shipped adapter's first course
 FROZEN = 60  # sections of frozen set a
 
 
