@@ -70,7 +70,7 @@ def test_texts_keep_their_order_and_are_open_clips(model):
     ]
     texts += ["a photo of a blue star", texts[0] + " again"]
     tokenize = clip_model.tokenizer(TINY)
-    ours = clip_model.read_texts(model, tokenize, texts, short=9)
+    ours = clip_model.read_texts(model, tokenize, texts)
     theirs = F.normalize(model.encode_text(tokenize(texts)), dim=-1)
     assert torch.allclose(ours, theirs, atol=1e-5)
 

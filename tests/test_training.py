@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from mineral_utils.checkpoint import WeightError
 from mineral_utils.clip_lora import about_adapter, load_adapter, trainable_parameters
@@ -206,6 +207,10 @@ def test_a_whole_view_is_the_photo_in_a_square():
     assert view.pixels.shape == (32, 32, 3) and view.truth.shape == (32, 32)
     assert view.truth[20, 3] == truth[25, 5] and view.truth[-1, 0] == GROUND
     assert draw_view(picture, None, plain, np.random.default_rng(0)).truth is None
+    noise = np.random.default_rng(1).integers(0, 256, (45, 61, 3), np.uint8)
+    seen = draw_view(noise, None, plain, np.random.default_rng(0)).pixels.astype(int)
+    pillow = np.array(Image.fromarray(noise).resize((32, 32), Image.Resampling.BICUBIC))
+    assert np.abs(seen - pillow).max() <= 2
 
 
 def test_a_window_shows_what_its_mask_says():

@@ -12,6 +12,7 @@ from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from .attention import TOWERS, ExplicitAttention, make_explicit, tower_blocks
+from .product import AdaptedLinear
 
 # part of a block -> the linear layers in it that are adapted
 PARTS = {
@@ -121,6 +122,7 @@ def add_lora(
         lora_dropout=dropout,
         target_modules=rf"({'|'.join(stems[t] for t in towers)})\.resblocks\.\d+\.({leaves})",
     )
+    config._register_custom_module({nn.Linear: AdaptedLinear})
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         inject_adapter_in_model(config, clip, ADAPTER)

@@ -174,16 +174,17 @@ class ClipText:
         return last @ self.projection if self.projection is not None else last
 
 
-def text_features(clip: nn.Module, tokens: Tensor, short: int = 16) -> Tensor:
+def text_features(clip: nn.Module, tokens: Tensor, step: int = 26) -> Tensor:
     """Text features with gradients, as open_clip's ``encode_text`` gives them, not normalised.
 
-    Nothing after the end of text matters under the causal mask, so tokens are cut behind the
-    longest text, and texts of up to `short` tokens run by themselves.
+    Nothing after the end of text matters under the causal mask, so texts run in groups whose
+    lengths differ by less than `step` tokens, cut behind the longest of the group.
 
     tokens : int64 [n, 77]; to float32 [n, embed_dim]
     """
     ends = tokens.argmax(-1)  # end-of-text has the highest number
-    groups = [part.nonzero()[:, 0] for part in (ends < short, ends >= short) if part.any()]
+    kinds = ends.div(step, rounding_mode="floor")
+    groups = [(kinds == kind).nonzero()[:, 0] for kind in kinds.unique()]
     found = []
     for rows in groups:
         end, some = ends[rows], tokens[rows]

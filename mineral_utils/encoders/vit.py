@@ -18,7 +18,7 @@ IMAGENET_STATISTICS = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 def normalise(pixels: Tensor, statistics: tuple[tuple[float, ...], tuple[float, ...]]) -> Tensor:
     """Pixels [B, 3, H, W] in [0, 1] to zero mean and unit deviation per channel."""
     mean, deviation = (pixels.new_tensor(values)[:, None, None] for values in statistics)
-    return (pixels - mean) / deviation
+    return (pixels - mean).div_(deviation)
 
 
 def position_table(table: Tensor, grid: tuple[int, int], cls_tokens: int = 1) -> Tensor:

@@ -84,8 +84,7 @@ def embed(model: nn.Module, features: Tensor) -> Tensor:
     return model.visual.ln_post(features) @ model.visual.proj
 
 
-def read_texts(model: nn.Module, tokenize, texts: Sequence[str], short: int = 12) -> Tensor:
-    """Unit vectors of texts, [n, embed_dim]; texts of up to `short` tokens run by themselves,
-    not as long as the longest."""
+def read_texts(model: nn.Module, tokenize, texts: Sequence[str]) -> Tensor:
+    """Unit vectors of texts, [n, embed_dim]."""
     tokens = tokenize(list(texts)).to(model.text_projection.device)
-    return F.normalize(text_features(model, tokens, short), dim=-1)
+    return F.normalize(text_features(model, tokens, 12), dim=-1)

@@ -145,7 +145,7 @@ class Reader:
         view = draw_view(
             picture, truth, recipe, np.random.default_rng((recipe.seed, 4, step, place))
         )
-        pixels = torch.from_numpy(view.pixels).permute(2, 0, 1)
+        pixels = torch.from_numpy(np.ascontiguousarray(view.pixels.transpose(2, 0, 1)))
         if truth is None:
             return pixels, None
         truth, classes = view.truth, len(examples.names)

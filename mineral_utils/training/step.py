@@ -120,7 +120,7 @@ class Teacher:
         recipe, tower, seen = self.recipe, self.clip.visual, {}
         kind = torch.float32 if recipe.precision == "float32" else getattr(torch, recipe.precision)
         with torch.autocast(self.device.type, kind, enabled=recipe.precision != "float32"):
-            pixels = batch.pixels[part].to(self.device).float() / 255
+            pixels = batch.pixels[part].to(self.device).float().div_(255)
             tokens = run_blocks(tower, pixels, forget=recipe.forget)
             if recipe.contrast:
                 seen["image"] = class_feature(tower, tokens).float()
