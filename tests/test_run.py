@@ -238,6 +238,12 @@ def test_run_writes_its_three_files(tmp_path):
     assert (made["settings"], made["seed"]) == ({"preset": "w224"}, 1)
 
 
+def test_a_profile_in_a_file_gives_the_run_its_name(tmp_path):
+    for file in (tmp_path / "lab.v2.yaml", "own/lab.v2.yml", "lab.v2"):
+        lesson = run.Run(str(file), "07", tmp_path)
+        assert (lesson.profile, lesson.folder) == ("lab.v2", tmp_path / "lab.v2" / "07")
+
+
 def test_a_number_logged_again_is_corrected_not_doubled(tmp_path):
     lesson = run.Run("demo", "07", tmp_path)
     for value in (0.1, 0.2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -97,7 +98,8 @@ class Run:
     Parameters
     ----------
     profile, notebook : str
-        As in ``runs/<profile>/<notebook>/``.
+        As in ``runs/<profile>/<notebook>/``; of a profile in a file, the file's name without
+        folder and ending.
     out_dir : path
         The folder of all runs, or already this run's own folder ``…/<profile>/<notebook>``.
 
@@ -107,7 +109,7 @@ class Run:
     """
 
     def __init__(self, profile: str, notebook: str, out_dir: str | Path = "runs") -> None:
-        out_dir = Path(out_dir)
+        out_dir, profile = Path(out_dir), re.sub(r"\.ya?ml$", "", Path(profile).name)
         own = out_dir.parts[-2:] == (profile, notebook)
         self.profile, self.notebook = profile, notebook
         self.folder = out_dir if own else out_dir / profile / notebook

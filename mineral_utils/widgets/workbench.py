@@ -165,12 +165,18 @@ class Workbench:
         self._quiet = False
 
     def _typed(self, text: str, free_text: bool = False) -> None:
+        self._set_typed("")  # first: what a quick hand types meanwhile must not be taken away
         self._do(self.desk.type_names, text, free_text=free_text)
-        if "mineral-error" not in self.controls.status.value:
-            self._quiet = True
-            self.controls.new_name.value = ""
-            self._quiet = False
+        if self._refused(text):
+            self._set_typed(text)
+            self._offer()
+        else:
             self.controls.set_offers([])
+
+    def _set_typed(self, text: str) -> None:
+        self._quiet = True
+        self.controls.new_name.value = text
+        self._quiet = False
 
     def _choose_map(self, value: str) -> None:
         self._do(self.desk.look, similarity="" if value == MAP else value)

@@ -31,8 +31,8 @@ if importlib.util.find_spec("playwright") is None:  # not installed: pip install
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "runs" / "ui"
 TOKEN = "tests"
-PATIENCE_MS = 40_000  # a crowded machine is slow, not broken
-RUN_MS = 240_000  # a whole lesson
+PATIENCE_MS = 120_000  # a crowded machine is slow, not broken
+RUN_MS = 600_000  # a whole lesson
 
 
 @dataclass(frozen=True)
