@@ -32,7 +32,7 @@ from mineral_utils.evaluation import (
     lumenstone_question,
     section_cases,
 )
-from mineral_utils.metrics import iou
+from mineral_utils.metrics import iou, patch_scores
 from mineral_utils.minerals import vocabulary
 from mineral_utils.miniature.store import weight_file
 from mineral_utils.profiles import load_profile
@@ -48,6 +48,7 @@ SECTIONS, EPOCHS = 2000, 8  # digital sections to tune on
 FIRST, SCORED = 200, 40  # validation sections: looked at by no choice of a recipe
 REPEAT, PHOTO_EPOCHS = 20, 4  # windows of each real photo in an epoch
 LONG_SECTIONS, LONG_EPOCHS = 4000, 14  # as the shipped adapter's first course
+PATCH = 16  # of the perfect classifier that is the ceiling, px
 FROZEN = 60  # sections of frozen set a
 
 
@@ -155,11 +156,12 @@ def photos() -> dict:
     models |= {name: load_model("demo", adapter=adapter) for name, adapter in adapters.items()}
     asked = lumenstone_question(items[0].classes, profile.background)
     long_side = profile.preset.long_side
-    found = answers(
-        models, lumenstone_cases(items, long_side), asked, refine=("all",), protocols=("all",)
-    )
+    cases = [*lumenstone_cases(items, long_side)]
+    found = answers(models, cases, asked, refine=("all",), protocols=("all",))
+    ceiling = patch_scores((case.labels for case in cases), asked.names, PATCH)
     return {
         "photos": len(items),
+        f"ceiling, {PATCH}-px patches at {long_side} px": ceiling.miou,
         "looks_at_test": lumenstone.looks_at_test(),
         "label_sets": len(np.unique(real.labels, axis=0)),
         **{
