@@ -20,7 +20,7 @@ import pytest
 
 from mineral_utils.widgets.__main__ import command as voila_command
 
-from .browser import ADVICE, find
+from .browser import ADVICE, OPTIONS, find
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -53,9 +53,8 @@ def browser() -> Iterator[Browser]:
         old.unlink()
     from playwright.sync_api import sync_playwright
 
-    options = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=options)
+        found = playwright.chromium.launch(executable_path=path, args=OPTIONS)
         yield found
         found.close()
 

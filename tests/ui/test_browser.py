@@ -1,4 +1,4 @@
-"""Where the browser comes from; no browser is started here."""
+"""Where the browser comes from; no real one is started here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ def bare(monkeypatch, tmp_path) -> list[list[str]]:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv(browser.VARIABLE, raising=False)
 
+    start = subprocess.run
+
     def run(command, **options):
+        if command[0] != "apt-get":
+            return start(command, **options)
         ran.append(command)
         return subprocess.CompletedProcess(command, 100, "", "E: no such package")
 
@@ -24,9 +28,9 @@ def bare(monkeypatch, tmp_path) -> list[list[str]]:
     return ran
 
 
-def program(folder, name: str) -> str:
+def program(folder, name: str, does: str = "") -> str:
     path = folder / name
-    path.write_text("#!/bin/sh\n")
+    path.write_text(f"#!/bin/sh\n{does}\n")
     path.chmod(0o755)
     return str(path)
 
@@ -52,3 +56,11 @@ def test_a_named_browser_comes_before_one_on_the_path(bare, tmp_path, monkeypatc
     assert browser.main() == 0 and own in capsys.readouterr().out
     monkeypatch.setenv(browser.VARIABLE, str(tmp_path / "gone"))
     assert browser.main() == browser.NONE and bare == [], "a wrong name is not mended by apt"
+
+
+def test_a_browser_that_does_not_start_is_none(bare, tmp_path, capsys):
+    program(tmp_path, "chromium", "echo no display >&2; exit 7")
+    assert browser.main() == browser.NONE
+    assert "does not start: it ended with 7\nno display" in capsys.readouterr().err
+    slow = program(tmp_path, "slow", "while :; do :; done")
+    assert "timed out" in browser.why_not(slow, patience_s=0.2)
