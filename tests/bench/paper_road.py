@@ -15,7 +15,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import open_clip
 import timm
 import torch
@@ -98,6 +97,7 @@ def parameters(lesson: Path, places: dict[str, str]) -> dict:
         "LEDGER": places["ledger"],
         "DATASET": places["dataset"],
         "PHOTO": places["photo"],
+        "ADAPTER": places.get("adapter", ""),  # of lesson 05, once it has run
         "RECIPE": "one-hot",
     }
     wanted |= SMALL.get(lesson.stem[:2], {})
@@ -122,8 +122,7 @@ def main(wanted: Sequence[str]) -> int:
         with Ledger(ledger) as rows:
             dataset = make_dataset(list(rows), minerals=len(MINERALS))
         export_dataset(dataset, ledger, folder / "dataset")
-        image = training_section(3).image[: SIDE[0], : SIDE[1]]
-        Image.fromarray(np.ascontiguousarray(image)).save(folder / "photo.png")
+        Image.fromarray(training_section(3).image).save(folder / "photo.png")  # a window high
         places = {
             "profile": str(write_profile(folder)),
             "ledger": str(ledger),
@@ -143,7 +142,7 @@ def main(wanted: Sequence[str]) -> int:
                 "metrics": sorted(numbers),
             }
             print(lesson.stem, json.dumps(found[lesson.stem]), flush=True)
-            places["adapter"] = str(next(iter((folder / "runs").rglob("adapter.safetensors")), ""))
+            places["adapter"] = str(next((folder / "runs").rglob("tuned/adapter.safetensors"), ""))
     before = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
     write_json(OUT, before | found)
     return 0
