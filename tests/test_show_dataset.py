@@ -62,6 +62,7 @@ def test_bars_carry_numbers_names_and_hatches():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["photos", "specimens"]
     assert ax.get_ylim()[0] > ax.get_ylim()[1]  # the first name is on top
     single = show.show_counts(["Gold"], {"photos": [1]})
+    assert all(tick == int(tick) for tick in single.get_xticks())  # there is no half photo
     assert single.get_legend() is None
 
 

@@ -63,6 +63,9 @@ def test_a_confusion_shares_out_each_row():
     assert [text.get_text() for text in ax.get_xticklabels()] == ["a", "b", "c", "unknown"]
     assert sorted(text.get_text() for text in ax.texts) == ["20", "80", "96"]
     assert len(ax.patches) == 2  # the right answers are framed
+    bar = ax.figure.axes[-1]
+    bar.figure.canvas.draw()
+    assert bar.get_yticklabels()[-1].get_text() == "100"  # per cent, as in the cells
     known = show_confusion(np.array([[3, 1, 0], [0, 5, 0]]), ["a", "b"])
     assert [text.get_text() for text in known.get_xticklabels()] == ["a", "b"]
 

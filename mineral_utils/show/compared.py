@@ -94,7 +94,7 @@ def show_compared(
     fig.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(len(handles), 5),
+        ncols=math.ceil(len(handles) / math.ceil(len(handles) / 5)),  # no entry alone in its row
         handlelength=2.4,
         handleheight=1.5,
     )

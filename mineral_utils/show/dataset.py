@@ -11,6 +11,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.font_manager import FontProperties
+from matplotlib.ticker import MaxNLocator
 
 from .canvas import STYLE, axes_for, checked_photo, draw_picture
 
@@ -161,6 +162,8 @@ def show_counts(
     ax.set_yticks(range(len(names)), names)
     ax.set(xlabel=xlabel, ylim=(len(names) - 0.4, -0.6))
     ax.margins(x=0.08)
+    if all(float(value).is_integer() for values in counts.values() for value in values):
+        ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     ax.spines[["top", "right"]].set_visible(False)
     if len(counts) > 1:
         ax.legend(loc="lower right")

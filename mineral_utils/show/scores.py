@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.ticker import PercentFormatter
 
 from .canvas import GREY, STYLE
 from .looks import ink_on
@@ -211,6 +212,7 @@ def show_confusion(
     ax.set(xlabel="answer", ylabel="truth")
     if title:
         ax.set_title(title)
-    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="share of the true pixels")
+    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.8, label="share of the true pixels, %")
+    bar.formatter = PercentFormatter(1, decimals=0, symbol="")  # as in the cells
     bar.outline.set_edgecolor(GREY)
     return ax
