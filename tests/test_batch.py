@@ -97,6 +97,25 @@ def test_links_to_a_photo_count_once(tmp_path):
     assert list(find_photos(tmp_path / "ore").photos) == ["ore/a.png", "ore/d.png"]
 
 
+def test_links_that_lead_nowhere_stop_nothing(tmp_path):
+    touch(tmp_path, "ore/a.png")
+    (tmp_path / "ore" / "loop.png").symlink_to("loop.png")
+    (tmp_path / "ore" / "gone.png").symlink_to("nowhere.png")
+    (tmp_path / "ore" / "round").symlink_to(".")
+    found = find_photos(tmp_path / "ore")
+    assert list(found.photos) == ["ore/a.png", "ore/gone.png", "ore/loop.png"]
+    assert found.left_alone == {"link(s) to folders": 1}
+
+
+def test_results_of_another_run_are_no_photos(tmp_path):
+    touch(tmp_path, "ore/a.png", "ore/maps/ore/a_map.png", "ore/maps/contact_sheet.png")
+    touch(tmp_path, "ore/maps/run.json", "ore/maps/journal.jsonl", "ore/day 2/run.json")
+    touch(tmp_path, "ore/day 2/b.png")
+    found = find_photos(tmp_path / "ore", leave_out=tmp_path / "ore" / "other maps")
+    assert list(found.photos) == ["ore/a.png", "ore/day 2/b.png"]
+    assert found.left_alone == {".json": 1, "folder(s) of results": 1}
+
+
 def test_nothing_to_segment_is_said(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BatchError, match=r"no photo in empty \(it is empty\); photos end in"):
@@ -129,7 +148,29 @@ def test_no_two_photos_share_a_place():
     }
 
 
+def test_outlines_in_um_are_not_those_of_the_next_photo():
+    """``a_um.geojson`` is a's in µm, and would be a_um's in px."""
+    keys = ["ore/a.png", "ore/a_um.png", "ore/b_um.png", "ore/b.png"]
+    assert list(places_of(keys, {}).values()) == ["ore/a", "ore/a_um_png", "ore/b_um", "ore/b_png"]
+
+
 # ---- a run -----------------------------------------------------------------------------------
+
+
+def test_a_name_of_any_bytes_is_segmented_and_listed(tmp_path):
+    folder = tmp_path / "ore"
+    write_photo(folder / "two\nlines.png")
+    os.rename(write_photo(folder / "b.png"), os.fsencode(folder) + b"/\xff.png")
+    (folder / os.fsdecode(b"\xfe.png")).write_text("no picture")
+    done = segment(folder, tmp_path / "maps", dataclasses.replace(ORDER, formats=tuple(FORMATS)))
+    assert list(done.failed) == ["ore/\\xfe.png"]
+    assert "text file" in done.failed["ore/\\xfe.png"]
+    rows = read_csv(tmp_path / "maps" / "photos.csv")
+    assert {row["photo"] for row in rows} == {"ore/\\xff.png", "ore/two\nlines.png"}
+    assert (
+        segment(folder, tmp_path / "maps", dataclasses.replace(ORDER, formats=tuple(FORMATS))).there
+        == 2
+    )
 
 
 def test_a_folder_becomes_maps_and_tables(tmp_path, photos):
@@ -502,6 +543,10 @@ def test_a_model_that_cannot_be_loaded_is_no_photo_s_fault(tmp_path, photos):
     [
         ({"names": ("pirite",)}, "Pyrite"),
         ({"names": ()}, "no names"),
+        ({"names": ("pyrite", "Unknown"), "open_vocabulary": True}, "leave it out"),
+        ({"um_per_px": 0.0}, "um_per_px must be a positive number"),
+        ({"max_pixels": 0}, "max_pixels must be a number"),
+        ({"threads": 0}, "threads is 0"),
         ({"formats": ("shape",)}, "no format"),
         ({"profile": "nothing"}, "no profile"),
         ({"preset": "nothing"}, "no preset"),

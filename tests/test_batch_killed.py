@@ -189,9 +189,16 @@ def test_a_scheduler_that_runs_already_and_then_is_gone(tmp_path, photos, elsewh
     assert tables_of(again) == tables_of(whole)
 
 
-def test_nothing_answers():
+def test_nothing_answers(tmp_path):
     with pytest.raises(BatchError, match=r"no scheduler answers at tcp://127\.0\.0\.1:9 "):
         with open_cluster("tcp://127.0.0.1:9", timeout_s=1):
+            pass
+    for words, said in (("nowhere.json", "No such file"), ("run.json", "names no address")):
+        (tmp_path / "run.json").write_text('{"order": 1}')
+        with (
+            pytest.raises(BatchError, match=said),
+            open_cluster(str(tmp_path / words), timeout_s=0.1),
+        ):
             pass
     for words in ("local:", "local:0", "local:two"):
         with pytest.raises(BatchError, match="write local:2"), open_cluster(words):

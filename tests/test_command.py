@@ -95,6 +95,17 @@ def test_two_photos_of_one_name_do_not_overwrite_each_other(tmp_path, quick, pho
     assert len(list((tmp_path / "out").glob("*_labels.png"))) == 2
 
 
+def test_a_name_with_a_number_is_not_taken_twice(tmp_path, quick, photo):
+    """S.jpg, more/S.jpg and S_2.jpg: the second must not be S_2."""
+    paths = [tmp_path / name for name in ("S.jpg", "more/S.jpg", "S_2.jpg")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(photo.read_bytes())
+    assert segment(*paths, "--minerals", "pyrite\ngalena", "--out", tmp_path / "out") == 0
+    written = {path.name for path in (tmp_path / "out").glob("*_labels.png")}
+    assert written == {"S_labels.png", "S_2_labels.png", "S_2_2_labels.png"}
+
+
 def test_a_name_with_a_comma_stays_one_name(tmp_path, quick, photo):
     names = 'pyrite,"copper ore, dull"'
     assert segment(photo, "--minerals", names, "--open", "--out", tmp_path) == 0

@@ -49,6 +49,7 @@ def scene() -> Scene:
 def test_names_are_typed_with_commas_and_quotes():
     assert typed_names(' pyrite, "pale, grey" ,Py ') == ["pyrite", "pale, grey", "Py"]
     assert typed_names("  ") == []
+    assert typed_names("pyrite\ngalena\n") == ["pyrite", "galena"]
 
 
 def test_names_are_added_in_any_language_and_not_twice():

@@ -244,6 +244,8 @@ def test_a_series_knows_what_is_begun_and_done(tmp_path, typed_model):
 def test_photos_of_one_name_get_numbers(tmp_path, typed_model):
     series = Series(typed_model, ["a/1.jpg", "b/1.jpg", "b/2.jpg"], tmp_path, ["pyrite"])
     assert series.titles == ("1", "1_2", "2")
+    series = Series(typed_model, ["a/1.jpg", "b/1.jpg", "b/1_2.jpg"], tmp_path, ["pyrite"])
+    assert series.titles == ("1", "1_2", "1_2_2"), "none is lost"
     with pytest.raises(EditError, match="same name"):
         Series(typed_model, {"a b": "x", "a_b": "y"}, tmp_path, ["pyrite"])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -101,9 +103,9 @@ def _local(processes: int) -> Iterator[Any]:
 def _remote(where: str, timeout_s: float) -> Iterator[Any]:
     from distributed import Client
 
-    named = {"scheduler_file": where} if Path(where).suffix == ".json" else {"address": where}
     try:
-        client = Client(**named, timeout=timeout_s)
+        address = _address(where, timeout_s) if Path(where).suffix == ".json" else where
+        client = Client(address, timeout=timeout_s)
     except (OSError, ValueError, TimeoutError) as error:
         reason = " ".join(str(error).split())[:150] or type(error).__name__
         raise BatchError(
@@ -112,6 +114,18 @@ def _remote(where: str, timeout_s: float) -> Iterator[Any]:
         ) from error
     with client:
         yield client
+
+
+def _address(path: str, timeout_s: float) -> str:
+    """The address in the file that a scheduler writes when it has started, which takes a while;
+    Dask itself would wait for it for ever."""
+    until = time.monotonic() + timeout_s
+    while not Path(path).exists() and time.monotonic() < until:
+        time.sleep(0.2)
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))["address"]
+    except (KeyError, TypeError) as error:
+        raise ValueError("the file names no address") from error
 
 
 def places_of_executor(executor: Any) -> Callable[[], int]:

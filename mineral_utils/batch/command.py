@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -78,7 +77,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    line = ",".join(text.splitlines())  # names one below the other
+    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
 def _formats(text: str) -> list[str]:
@@ -162,10 +162,16 @@ def _few(options: argparse.Namespace, order) -> int:
 
 def _stems(paths: Sequence[str]) -> list[str]:
     """A file name for each photo's results; photos of one name in two folders get a number."""
-    seen: Counter[str] = Counter()
-    stems = []
+    from ..export.mineral_map import as_text
+    from .finding import begins
+
+    stems, used = [], set()
     for path in paths:
-        stem = Path(path).stem
-        seen[stem] += 1
-        stems.append(stem if seen[stem] == 1 else f"{stem}_{seen[stem]}")
+        stem = plain = as_text(Path(path).stem)
+        number = 1
+        while begins(stem) & used:
+            number += 1
+            stem = f"{plain}_{number}"
+        used |= begins(stem)
+        stems.append(stem)
     return stems

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from ..export.mineral_map import as_text
+from .journal import JOURNAL, RUN
 from .order import BatchError
 
 SUFFIXES = frozenset(
@@ -21,7 +23,7 @@ class Found:
     """Photos, and what else lay there.
 
     photos : key (the folder's own name and the way from there, with /) to absolute path
-    left_alone : how many files of each other suffix
+    left_alone : how many files of each other suffix, links to folders, folders of other results
     closed : folders that could not be listed
     """
 
@@ -68,10 +70,11 @@ def find_photos(given: str | Path | Sequence[str | Path], leave_out: Path | None
             paths = _in_folder(root, out, others, found.closed)
         name = _root_name(root, roots)
         for path in paths:
-            if path.resolve() not in known:
-                known.add(path.resolve())
-                found.photos[f"{name}/{path.relative_to(root).as_posix()}"] = path
-    found.left_alone.update(path.suffix.lower() or "without suffix" for path in others)
+            real = os.path.realpath(path)  # where pathlib would raise on a link to itself
+            if real not in known:
+                known.add(real)
+                found.photos[as_text(f"{name}/{path.relative_to(root).as_posix()}")] = path
+    found.left_alone.update(map(_kind, others))
     if not found.photos:
         names = ", ".join(one.resolve().name for one in given) or "what was given"
         only = ", ".join(f"{n} {suffix}" for suffix, n in found.left_alone.most_common(5))
@@ -99,7 +102,7 @@ def _in_folder(
     root: Path, out: Path | None, others: set[Path], closed: list[str]
 ) -> Iterable[Path]:
     """Photos below a folder; what else lies there goes into `others`, what could not be listed into
-    `closed`."""
+    `closed`. Links to folders are not followed: they may lead round in a circle."""
 
     def note(error: OSError) -> None:
         closed.append(f"{Path(error.filename).name} ({error.strerror})")
@@ -108,12 +111,27 @@ def _in_folder(
     for folder, inner, files in os.walk(root, onerror=note):
         here = Path(folder)
         inner[:] = [n for n in inner if not n.startswith(".") and here / n != out]
+        apart = [n for n in inner if os.path.islink(here / n) or _results(here / n)]
+        others.update(here / name for name in apart)
+        inner[:] = [n for n in inner if n not in apart]
         for name in files:
             if Path(name).suffix.lower() in SUFFIXES and not name.startswith("."):
                 paths.append(here / name)
             elif not name.startswith("."):
                 others.add(here / name)
     return sorted(paths, key=lambda path: [part.casefold() for part in path.parts])
+
+
+def _results(folder: Path) -> bool:
+    """Whether another run wrote its maps here: they are no photos."""
+    return all((folder / name).is_file() for name in (RUN, JOURNAL))
+
+
+def _kind(path: Path) -> str:
+    """What a thing that is left alone is called when it is counted."""
+    if path.is_dir():
+        return "link(s) to folders" if path.is_symlink() else "folder(s) of results"
+    return path.suffix.lower() or "without suffix"
 
 
 def places_of(keys: Iterable[str], taken: dict[str, str]) -> dict[str, str]:
@@ -132,15 +150,21 @@ def places_of(keys: Iterable[str], taken: dict[str, str]) -> dict[str, str]:
     dict of key to place
     """
     places = dict(taken)
-    used = {place.casefold() for place in taken.values()}
+    used = {one for place in taken.values() for one in begins(place)}
     for key in keys:
         if key in places:
             continue
         plain, suffix = PurePosixPath(key).with_suffix("").as_posix(), PurePosixPath(key).suffix[1:]
         place, number = plain, 1
-        while place.casefold() in used:
+        while begins(place) & used:
             place = f"{plain}_{suffix}" if number == 1 else f"{plain}_{suffix}_{number}"
             number += 1
         places[key] = place
-        used.add(place.casefold())
+        used |= begins(place)
     return places
+
+
+def begins(place: str) -> set[str]:
+    """What the files of a photo begin with, whatever the case: outlines in µm end in ``_um``, as
+    the name of another photo may."""
+    return {place.casefold(), f"{place}_um".casefold()}

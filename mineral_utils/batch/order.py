@@ -12,6 +12,7 @@ from typing import Any
 from ..export import DEFAULT
 from ..export.formats import check_formats
 from ..minerals import vocabulary
+from ..photos.checks import check_scale, pixel_limit
 from ..profiles import ModelSpec, load_preset, load_profile
 from ..run import file_sha256
 from ..shipped import PREFIX, read_card
@@ -41,7 +42,8 @@ class Order:
     Raises
     ------
     ValueError
-        A name, profile, preset or format that there is not; the message offers the right ones.
+        A name, profile, preset or format that there is not, or a number out of range; the message
+        offers the right ones.
     """
 
     names: tuple[str, ...]
@@ -59,12 +61,20 @@ class Order:
 
     def __post_init__(self) -> None:
         queries = vocabulary().queries(self.names, open_vocabulary=self.open_vocabulary)
+        if "unknown" in (query.name.casefold() for query in queries):
+            raise ValueError(
+                '"unknown" is what pixels are called that no name fits; leave it out of the names'
+            )
         object.__setattr__(self, "names", tuple(query.name for query in queries))
         object.__setattr__(self, "formats", check_formats(self.formats))
         for key in ("profile", "adapter"):  # workers may run in other folders
             given = getattr(self, key)
             if given is not None and Path(given).is_file():
                 object.__setattr__(self, key, str(Path(given).resolve()))
+        check_scale(self.um_per_px, "every photo")
+        pixel_limit(self.max_pixels, "every photo")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is {self.threads}; give 1 or more, or leave it out")
         load_profile(self.profile)
         if self.preset is not None:
             load_preset(self.preset)

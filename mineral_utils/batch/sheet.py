@@ -102,7 +102,7 @@ def _legend(order: Order, font: Any, width: int) -> list[tuple[int, int, str, st
     """Left edge, line, name and colour of each entry."""
     queries = vocabulary().queries(order.names, open_vocabulary=True)
     entries, left, line = [], _GAP, 0
-    for name, colour in [*((q.name, q.colour) for q in queries), ("unknown", _SOFT)]:
+    for name, colour in [*((_line(q.name), q.colour) for q in queries), ("unknown", _SOFT)]:
         wide = 22 + int(font.getlength(name)) + 2 * _GAP
         if left + wide > width and left > _GAP:
             left, line = _GAP, line + 1
@@ -111,8 +111,14 @@ def _legend(order: Order, font: Any, width: int) -> list[tuple[int, int, str, st
     return entries
 
 
+def _line(text: str) -> str:
+    """The text without line breaks and the like, which no font can draw."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def _short(text: str, font: Any, end: bool = False) -> str:
-    """The text, cut to the width of a thumbnail."""
+    """The text in one line, cut to the width of a thumbnail."""
+    text = _line(text)
     if font.getlength(text) <= THUMBNAIL_PX:
         return text
     while text and font.getlength(f"{text}…") > THUMBNAIL_PX:

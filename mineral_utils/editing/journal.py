@@ -103,7 +103,8 @@ class Journal:
             raise EditError(
                 f"{self.path.name} was opened again elsewhere in this notebook; go on there"
             )
-        line = json.dumps(event, ensure_ascii=False).encode() + b"\n"
+        # of a file name that is no UTF-8 the escape is JSON's own
+        line = json.dumps(event, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         end = self._file.seek(0, os.SEEK_END)
         try:
             self._file.write(line)

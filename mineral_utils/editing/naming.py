@@ -11,7 +11,8 @@ from ..minerals import AmbiguousMineral, UnknownMineral, vocabulary
 
 def typed_names(text: str) -> list[str]:
     """Names out of one typed line: commas between them; ``"a, b"`` in quotes is one name."""
-    row = next(csv.reader([text], skipinitialspace=True), [])
+    line = ",".join(text.splitlines())  # pasted, one below the other
+    row = next(csv.reader([line], skipinitialspace=True), [])
     return [name.strip() for name in row if name.strip()]
 
 

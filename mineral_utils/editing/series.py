@@ -5,7 +5,6 @@ What is known of a photo stands in its journal, so a series can be left and take
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -174,12 +173,9 @@ def _status(path: Path) -> str:
 
 def _titled(paths: Sequence[str | Path]) -> dict[str, str | Path]:
     """File names without suffix; photos of one name in two folders get a number."""
-    seen: Counter[str] = Counter()
-    titled = {}
+    titled: dict[str, str | Path] = {}
     for path in paths:
-        stem = safe_stem(Path(path).stem)
-        seen[stem] += 1
-        titled[stem if seen[stem] == 1 else f"{stem}_{seen[stem]}"] = path
+        titled[_unlike(safe_stem(Path(path).stem), titled)] = path
     return titled
 
 

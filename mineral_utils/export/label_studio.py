@@ -69,6 +69,7 @@ def label_studio_task(mapped: MineralMap, image_url: str | None = None) -> dict[
             "photo": mapped.file_name,
             "names": list(mapped.names),
             "um_per_px": mapped.um_per_px,
+            "size": [height, width],
         },
         "predictions": [{"model_version": f"mineral_utils {__version__}", "result": results}],
     }
@@ -139,16 +140,17 @@ def read_label_studio(
         known = ", ".join(list(tasks)[:5])
         raise ValueError(f"{path.name} has no photo {file_name!r}; name one of {known}")
     task = tasks[file_name]
+    size = task["data"].get("size")  # of our tasks: then no mask means that all is unknown
     done = (task.get("annotations") or task.get("predictions") or [{}])[-1]
     masks = [one for one in done.get("result", ()) if "rle" in one.get("value", {})]
-    if not masks:
+    if not masks and (size is None or done.get("result")):
         raise ValueError(
             f"{path.name}: {file_name} has no brush masks; label it with the brush, or export "
             "annotations as JSON (not as JSON-MIN)"
         )
     found = [one["value"]["brushlabels"][0] for one in masks]
     names = list(names or task["data"].get("names") or dict.fromkeys(found))
-    labels = None
+    labels = None if masks else np.full(size, UNKNOWN, np.uint8)
     for one, name in zip(masks, found, strict=True):
         if name not in names:
             raise ValueError(f"{path.name} has the class {name!r}; add it to names")

@@ -108,6 +108,11 @@ class MineralMap:
         return measure(*self.regions, self.scores)
 
 
+def as_text(name: str) -> str:
+    """The name of a file as text that can be written: bytes that are no UTF-8 become ``\\xff``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def mineral_map(
     photo: Photo | str | os.PathLike | None,
     result: Segmentation | MineralMap | np.ndarray,
@@ -158,7 +163,7 @@ def mineral_map(
     return MineralMap(
         labels,
         tuple(names),
-        Path(path).name if path else "photo",
+        as_text(Path(path).name) if path else "photo",
         um_per_px,
         partial(own_scores, result) if score is None and not given else score,
         known.sha256 if known is not None else None,

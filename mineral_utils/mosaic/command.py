@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
     from . import MosaicError, encode_mosaic
 
     try:
-        names = [n.strip() for n in next(csv.reader([options.minerals], skipinitialspace=True), [])]
+        line = ",".join(options.minerals.splitlines())  # names one below the other
+        names = [n.strip() for n in next(csv.reader([line], skipinitialspace=True), [])]
         vocabulary().queries(names, open_vocabulary=options.open)  # before the models are loaded
         model = load_model(
             options.profile,

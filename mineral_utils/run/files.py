@@ -54,7 +54,8 @@ def write_json(path: str | Path, obj: Any) -> None:
     """
     text = json.dumps(plain(obj), ensure_ascii=False, indent=2, allow_nan=False)
     with replacing(path) as aside:
-        aside.write_text(text + "\n", encoding="utf-8")
+        # of a file name that is no UTF-8 the escape is JSON's own
+        aside.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def plain(value: Any, where: str = "the object") -> Any:
