@@ -20,6 +20,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
 from mineral_utils import show
 from mineral_utils.encoders import SamEncoder
@@ -191,6 +192,12 @@ def draw(found: dict[str, list[dict]], path: Path = FIGURE) -> Path:
             ax.set_xlabel(label)
             ax.grid(axis="x", color="0.9")
         axes[0].invert_yaxis()
+        style = {"ls": "", "color": "#0072b2", "mec": "white", "ms": 9}
+        handles = [
+            Line2D([], [], marker=m, label=f"seed {k}", **style) for k, m in enumerate(marks)
+        ]
+        handles.append(Line2D([], [], color="0.8", lw=6, label="mean"))
+        axes[0].legend(handles=handles, loc="upper right")
     numbers = {
         cell: {key: [row[key] for row in rows] for key in panels} for cell, rows in found.items()
     }
