@@ -379,6 +379,17 @@ def test_merging_leaves_the_adapted_model_alone():
     assert all(torch.equal(a, b) for a, b in zip(features, _features(clip), strict=True))
 
 
+def test_layers_that_peft_merged_are_not_merged_twice():
+    clip = _trained(small_clip(), rank=2)
+    wanted = merged_state_dict(clip)
+    for layer in lora_layers(clip).values():
+        layer.merge()
+    found = merged_state_dict(clip)
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    with pytest.raises(ValueError, match=r"24 layers are merged.*call unmerge\(\)"):
+        base_hash(clip)
+
+
 def test_an_ordinary_model_merges_into_itself():
     clip = small_clip()
     state = clip.state_dict()

@@ -34,17 +34,29 @@ def slopes(forward, adapted: AdaptedLinear, x: torch.Tensor) -> list[torch.Tenso
 
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("first", [True, False])
-@pytest.mark.parametrize("shape", [(24,), (5, 24), (2, 7, 24)])
+@pytest.mark.parametrize("shape", [(24,), (5, 24), (2, 7, 24), (0, 24), (3, 0, 24)])
 def test_output_and_gradients_are_pefts(bias, first, shape):
     adapted = layer(bias)
     x = torch.randn(shape).requires_grad_(not first)
-    if len(shape) == 1:
-        x = x[None].detach().requires_grad_(not first)
     ours = slopes(adapted, adapted, x)
     theirs = slopes(lambda given: Linear.forward(adapted, given), adapted, x)
     assert len(ours) == len(theirs) == 3 + (not first)
     for found, wanted in zip(ours, theirs, strict=True):
-        assert torch.allclose(found, wanted, atol=1e-5 * float(wanted.abs().max()))
+        largest = float(wanted.abs().max()) if wanted.numel() else 0.0
+        assert found.shape == wanted.shape
+        assert torch.allclose(found, wanted, atol=1e-5 * largest)
+
+
+def test_inputs_and_gradients_may_lie_anyhow_in_memory():
+    adapted, slope = layer(), torch.randn(2, 40, 7).transpose(1, 2)
+    learning = [adapted.lora_A["default"].weight, adapted.lora_B["default"].weight]
+    x = torch.randn(2, 24, 7, requires_grad=True)
+    found, wanted = (
+        torch.autograd.grad(forward(x.transpose(1, 2)), [x, *learning], slope)
+        for forward in (adapted, lambda given: Linear.forward(adapted, given))
+    )
+    for ours, theirs in zip(found, wanted, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 def test_gradients_are_those_of_small_steps():
@@ -59,7 +71,9 @@ def test_gradients_are_those_of_small_steps():
     )
 
 
-@pytest.mark.parametrize("case", ["plain", "dropout", "half", "off", "learning base"])
+@pytest.mark.parametrize(
+    "case", ["plain", "dropout", "half", "off", "learning base", "finer adapter"]
+)
 def test_whatever_is_not_plain_is_left_to_peft(case, monkeypatch):
     adapted = layer(**({"lora_dropout": 0.5} if case == "dropout" else {}))
     x = torch.randn(4, 24)
@@ -72,6 +86,8 @@ def test_whatever_is_not_plain_is_left_to_peft(case, monkeypatch):
         adapted.enable_adapters(False)
     if case == "learning base":
         adapted.base_layer.weight.requires_grad_(True)
+    if case == "finer adapter":
+        adapted.lora_A.double(), adapted.lora_B.double()
     with torch.autocast("cpu", torch.bfloat16, enabled=case == "half"):
         out = adapted(x)
     assert bool(seen) == (case != "plain")
@@ -85,3 +101,10 @@ def test_every_adapted_layer_of_a_model_is_one():
     add_lora(clip, rank=2)
     layers = lora_layers(clip).values()
     assert layers and all(type(part) is AdaptedLinear for part in layers)
+
+
+def test_on_the_meta_device_shapes_come_out():
+    with torch.device("meta"):
+        clip = small_clip()
+    add_lora(clip, rank=2)
+    assert clip.encode_image(torch.zeros(3, 3, 32, 32, device="meta")).shape == (3, 32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -101,13 +102,13 @@ def add_lora(
     widths = {block.mlp.c_fc.in_features for block in blocks}
     if rank is None:
         rank = rank_for(clip.visual.conv1.out_channels)
-    if not isinstance(rank, int) or not 1 <= rank <= min(widths):
+    if isinstance(rank, bool) or not isinstance(rank, int) or not 1 <= rank <= min(widths):
         raise ValueError(
             f"rank is {rank!r}; write a whole number from 1 to {min(widths)}, the narrowest width "
             f"(about {rank_for(min(widths))} is usual here)"
         )
     alpha = 2.0 * rank if alpha is None else float(alpha)
-    if not alpha > 0 or not 0 <= dropout < 1:
+    if not 0 < alpha < math.inf or not 0 <= dropout < 1:
         raise ValueError(
             f"alpha is {alpha} and dropout {dropout}; write an alpha above 0 and a dropout from 0 "
             "to below 1"
@@ -172,13 +173,26 @@ def merged_state_dict(clip: nn.Module) -> dict[str, Tensor]:
         Names to tensors, as the model had them before; loads strictly into a fresh model, and a
         file of them is a checkpoint for a profile.
     """
-    return _ordinary(
-        clip, {name: layer.get_delta_weight for name, layer in lora_layers(clip).items()}
-    )
+    # in a layer that peft merged, W holds its update already
+    layers = {name: layer for name, layer in lora_layers(clip).items() if not layer.merged}
+    return _ordinary(clip, {name: layer.get_delta_weight for name, layer in layers.items()})
 
 
 def base_state_dict(clip: nn.Module) -> dict[str, Tensor]:
-    """The ordinary state dict of the model underneath, without its adapters; copies."""
+    """The ordinary state dict of the model underneath, without its adapters; copies.
+
+    Raises
+    ------
+    ValueError
+        peft's ``merge`` was called on a layer: what was underneath is no longer there.
+    """
+    merged = [name for name, layer in lora_layers(clip).items() if layer.merged]
+    if merged:
+        raise ValueError(
+            f"the adapters of {len(merged)} layers are merged into their weights (the first: "
+            f"{merged[0]}), so the model underneath cannot be read; call unmerge() on each of "
+            "lora_layers(clip), or take merged_state_dict(clip)"
+        )
     return _ordinary(clip, {})
 
 

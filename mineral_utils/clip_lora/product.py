@@ -19,7 +19,7 @@ class AdaptedLinear(Linear):
 
     def forward(self, x: Tensor, *args, **kwargs) -> Tensor:
         names = [name for name in self.active_adapters if name in self.lora_A]
-        base = self.base_layer
+        base, kind = self.base_layer, x.device.type
         plain = (
             len(names) == 1
             and not (self.disable_adapters or self.merged or args or kwargs)
@@ -27,7 +27,9 @@ class AdaptedLinear(Linear):
             and isinstance(self.lora_dropout[names[0]], torch.nn.Identity)
             and not base.weight.requires_grad
             and x.dtype == base.weight.dtype == torch.float32
-            and not torch.is_autocast_enabled(x.device.type)
+            and self.lora_A[names[0]].weight.dtype == torch.float32
+            # on "meta" torch refuses to say whether it is enabled
+            and not (torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind))
         )
         if not plain:
             return super().forward(x, *args, **kwargs)
@@ -48,7 +50,7 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx, grad):
         x, weight, low, high = ctx.saved_tensors
-        rows, grads = x.flatten(0, -2), grad.flatten(0, -2)
+        rows, grads = (part.reshape(-1, part.shape[-1]) for part in (x, grad))
         to_x = None
         if ctx.needs_input_grad[0]:
             to_x = (grads @ torch.addmm(weight, high, low, alpha=ctx.scaling)).view_as(x)
