@@ -7,16 +7,23 @@ changed as those of a preset are: ``load_recipe("one-hot", rate=1e-6)``.
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
 from .profiles import FOLDER, check_keys
 
 TARGETS, VIEWS, DENSE = ("pair", "set"), ("whole", "window"), ("none", "set", "mask")
+PRECISIONS = ("float32", "bfloat16", "float16")
+LISTS = {"towers": "[image, text]", "parts": "[attention, mlp]"}
+# the least that each number may be, written whole where it must be whole; None has rules of its own
+NUMBERS = {"epochs": 1, "batch": 1, "side": 16, "micro": 0, "rank": 1, "zoom": 1.0, "decay": 0.0}
+NUMBERS |= {"contrast": 0.0, "dense_weight": 0.0, "balance": 0.0, "light": 0.0, "dropout": 0.0}
+NUMBERS |= {"rate": None, "warm": None, "alpha": None, "clip_norm": None}
 
 
 @dataclass(frozen=True)
@@ -98,35 +105,46 @@ class Recipe:
     precision: str = "float32"
 
     def __post_init__(self) -> None:
-        for key, known in (("targets", TARGETS), ("view", VIEWS), ("dense", DENSE)):
-            if getattr(self, key) not in known:
-                raise ValueError(
-                    f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; "
-                    f"write {', '.join(known[:-1])} or {known[-1]}"
-                )
-        numbers = ("epochs", "batch", "side", "zoom", "micro", "rate", "warm", "contrast")
-        for key in (*numbers, "dense_weight", "balance", "light", "dropout", "decay", "clip_norm"):
+        known = {"targets": TARGETS, "view": VIEWS, "dense": DENSE, "precision": PRECISIONS}
+        for key, words in known.items():
+            if getattr(self, key) not in words:
+                self._refuse(key, f"write {', '.join(words[:-1])} or {words[-1]}")
+        for key, least in NUMBERS.items():
             value = getattr(self, key)
+            if value is None and key in ("rank", "alpha"):
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float):
                 # YAML reads 1e-6 as text; it wants 1.0e-6
-                raise ValueError(
-                    f"recipe {self.name!r}: {key} is {value!r}, which is no number; write it as "
-                    "0.003 or 1.0e-6"
-                )
-        for key, least in (("epochs", 1), ("batch", 1), ("side", 16), ("zoom", 1.0), ("micro", 0)):
-            if not getattr(self, key) >= least:
-                raise ValueError(
-                    f"recipe {self.name!r}: {key} is {getattr(self, key)!r}; write {least} or more"
-                )
+                self._refuse(key, "which is no number; write it as 0.003 or 1.0e-6", ", ")
+            if isinstance(least, int) and not isinstance(value, int):
+                self._refuse(key, f"write a whole number, {least} or more")
+            if least is not None and not least <= value < math.inf:
+                self._refuse(key, f"write {least} or more")
+        if not self.clip_norm > 0:
+            self._refuse("clip_norm", "write a length above 0, such as 1, or .inf to shorten none")
+        for key in ("learn_temperature", "turn", "forget"):
+            if not isinstance(getattr(self, key), bool):
+                self._refuse(key, "write true or false")
+        for key in ("towers", "parts"):
+            given = getattr(self, key)
+            given = (given,) if isinstance(given, str) else given
+            if not isinstance(given, tuple) or not all(isinstance(name, str) for name in given):
+                self._refuse(key, "write a list of names, such as " + LISTS[key])
+            object.__setattr__(self, key, given)
+        if not isinstance(self.ground, str):
+            self._refuse("ground", "write words, such as resin")
+        prompts = (self.prompts,) if isinstance(self.prompts, str) else self.prompts
+        if not isinstance(prompts, tuple) or not all(isinstance(form, str) for form in prompts):
+            self._refuse("prompts", "write the name of a set, such as mineral, or a list of texts")
         if not 0 < self.rate < 1 or not 0 < self.warm < 1:
             raise ValueError(
                 f"recipe {self.name!r}: rate {self.rate} and warm {self.warm} must lie between 0 "
                 "and 1; the paper's rate is 2.5e-5, the schedule's usual share of warming up 0.3"
             )
-        if self.contrast == 0 and self.dense == "none":
+        if self.contrast == 0 and (self.dense == "none" or self.dense_weight == 0):
             raise ValueError(
-                f"recipe {self.name!r} teaches nothing: contrast is 0 and dense is none; "
-                "give one of them"
+                f"recipe {self.name!r} teaches nothing: contrast is {self.contrast}, dense is "
+                f"{self.dense} and dense_weight {self.dense_weight}; give one of the two losses"
             )
         if self.batch == 1 and self.dense == "none":
             raise ValueError(
@@ -138,6 +156,10 @@ class Recipe:
                 f"recipe {self.name!r}: with dropout {self.dropout} every picture would be seen "
                 "with two different dropouts when micro is not 0; set one of them to 0"
             )
+
+    def _refuse(self, key: str, advice: str, between: str = "; ") -> NoReturn:
+        given = getattr(self, key)
+        raise ValueError(f"recipe {self.name!r}: {key} is {given!r}{between}{advice}")
 
     def replace(self, **changes: Any) -> Recipe:
         """A copy with some values changed; a wrong name is answered with the nearest ones."""
@@ -158,6 +180,10 @@ def load_recipe(recipe: str | Path | Recipe = "one-hot", **changes: Any) -> Reci
     """
     if isinstance(recipe, Recipe):
         return recipe.replace(**changes)
+    if not isinstance(recipe, str | Path):
+        raise ValueError(
+            f"{recipe!r} is no recipe; give a name, such as one-hot, or the path of a .yaml file"
+        )
     path = Path(recipe)
     if path.suffix in (".yaml", ".yml"):
         if not path.is_file():
@@ -170,6 +196,7 @@ def load_recipe(recipe: str | Path | Recipe = "one-hot", **changes: Any) -> Reci
         if not isinstance(row, dict):
             raise ValueError(f"{path.name} holds no table of keys; see mineral_utils/profiles")
         base = load_recipe(row.pop("recipe", "one-hot"))
+        row = {str(key): value for key, value in row.items()}
         return base.replace(**{"name": path.stem, **row, **changes})
     known = recipes()
     if recipe not in known:

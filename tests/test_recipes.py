@@ -33,6 +33,8 @@ def test_single_values_change():
     recipe = load_recipe("one-hot", batch=64, towers=["image"])
     assert recipe.batch == 64 and recipe.towers == ("image",)
     assert load_recipe(recipe, seed=3) == recipe.replace(seed=3)
+    assert load_recipe("one-hot", towers="image").towers == ("image",)
+    assert load_recipe("one-hot", clip_norm=float("inf")).clip_norm > 1  # nothing is shortened
 
 
 def test_a_file_starts_from_a_shipped_recipe(tmp_path):
@@ -59,6 +61,27 @@ def test_a_file_starts_from_a_shipped_recipe(tmp_path):
         ({"contrast": 0}, "teaches nothing: contrast is 0"),
         ({"batch": 1}, "teaches nothing: a batch of 1"),
         ({"dropout": 0.1, "micro": 8}, "set one of them to 0"),
+        ({"epochs": 2.5}, "epochs is 2.5; write a whole number, 1 or more"),
+        ({"batch": 8.0}, "write a whole number"),
+        ({"side": 224.0}, "write a whole number, 16 or more"),
+        ({"micro": 1.5}, "write a whole number, 0 or more"),
+        ({"rank": True}, "rank is True, which is no number"),
+        ({"alpha": "many"}, "alpha is 'many', which is no number"),
+        ({"decay": -0.1}, "decay is -0.1; write 0.0 or more"),
+        ({"light": -0.1}, "light is -0.1; write 0.0 or more"),
+        ({"light": float("nan")}, "light is nan; write 0.0 or more"),
+        ({"zoom": float("inf")}, "zoom is inf; write 1.0 or more"),
+        ({"contrast": -1.0}, "contrast is -1.0; write 0.0 or more"),
+        ({"balance": -1.0}, "balance is -1.0; write 0.0 or more"),
+        ({"clip_norm": 0}, "clip_norm is 0; write a length above 0"),
+        ({"clip_norm": -1.0}, "clip_norm is -1.0; write a length above 0"),
+        ({"contrast": 0, "dense": "set", "dense_weight": 0}, "dense_weight 0; give one of the two"),
+        ({"precision": "fp16"}, "precision is 'fp16'; write float32, bfloat16 or float16"),
+        ({"learn_temperature": "nein"}, "learn_temperature is 'nein'; write true or false"),
+        ({"towers": 5}, "towers is 5; write a list of names, such as [image, text]"),
+        ({"parts": [["mlp"]]}, "write a list of names, such as [attention, mlp]"),
+        ({"prompts": 5}, "prompts is 5; write the name of a set, such as mineral"),
+        ({"ground": 5}, "ground is 5; write words, such as resin"),
     ],
 )
 def test_values_that_cannot_be_are_explained(changes, words):
@@ -72,7 +95,14 @@ def test_unknown_names_and_files_are_explained(tmp_path):
         load_recipe("one-hott")
     with pytest.raises(ValueError, match="there is no file"):
         load_recipe(tmp_path / "none.yaml")
-    for text, words in (("a: [", "is no YAML"), ("- 1", "holds no table"), ("bach: 2", "batch")):
+    with pytest.raises(ValueError, match="5 is no recipe; give a name"):
+        load_recipe(5)
+    for text, words in (
+        ("a: [", "is no YAML"),
+        ("- 1", "holds no table"),
+        ("bach: 2", "batch"),
+        ("5: 2", "no '5'"),
+    ):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(ValueError, match=words):
             load_recipe(tmp_path / "bad.yaml")
