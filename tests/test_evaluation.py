@@ -425,3 +425,11 @@ def test_a_run_gets_every_number_in_its_long_form(found, tmp_path):
     hangs = one("miou_leave_one_out")
     assert hangs["lo"] <= hangs["value"] <= hangs["hi"]
     assert one("iou", mineral="Chalcopyrite")["value"] >= 0
+
+
+def test_photos_of_a_single_specimen_are_logged_without_leaving_it_out(found, tmp_path):
+    run = Run("demo", "07_evaluate", tmp_path)
+    log_answers(run, replace(found, specimens=("one",) * len(found)), draws=5)
+    run.save()
+    text = (run.folder / "metrics.jsonl").read_text(encoding="utf-8")
+    assert '"miou"' in text and "miou_leave_one_out" not in text

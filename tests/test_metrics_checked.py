@@ -19,6 +19,7 @@ from torchmetrics.classification import (
     MultilabelRecall,
 )
 
+from mineral_utils.evaluation import interval
 from mineral_utils.metrics import (
     GANGUE,
     at_threshold,
@@ -223,8 +224,10 @@ def test_leaving_one_out_finds_the_photo_on_which_a_number_hangs():
 def test_leaving_one_out_needs_two_and_survives_numbers_that_do_not_exist():
     with pytest.raises(ValueError, match="at least two"):
         leave_one_out(lambda some: 0.0, 1)
-    with pytest.raises(ValueError, match="at least two"):
+    with pytest.raises(ValueError, match="at least two groups, but there is one, of 3 photos"):
         leave_one_out(lambda some: 0.0, 3, groups="aaa")
+    with pytest.raises(ValueError, match=r"1 of 3 photos have no group \(None\); give every photo"):
+        leave_one_out(lambda some: 0.0, 3, groups=["a", None, "b"])
     counts = np.zeros((2, 2, 3), np.int64)
     counts[0, 0, 0] = 5
     found = leave_one_out(lambda some: mean_iou(counts[some].sum(axis=0)), 2)
@@ -246,6 +249,18 @@ def test_a_row_takes_another_threshold_and_keeps_its_maps():
     assert stricter.miou == row.miou and stricter.shares is shares
     blind = score_row("all", None, truth, np.ones_like(truth))
     assert at_threshold(blind, 0.5) is blind
+
+
+def test_a_photo_without_known_truth_is_left_out_without_a_word():
+    """Neither a warning, nor an accuracy of 0 in the draws that hold it alone."""
+    right = np.array([[9, 0, 0], [0, 0, 0]])
+    truth = np.array([[False, False], [True, False]])
+    row = score_row("map", np.array([np.zeros_like(right), right]), truth, truth)
+    assert row.photo_miou == row.miou == row.accuracy == 1
+    assert (interval(row, "accuracy").lo, interval(row, "miou").lo) == (1, 1)
+    void = score_row("void", np.zeros((1, 2, 3), np.int64), truth[:1], truth[:1])
+    assert all(math.isnan(number) for number in (void.miou, void.photo_miou, void.accuracy))
+    assert math.isnan(interval(void, "accuracy").value)
 
 
 def test_iou_of_a_stack_is_that_of_each():

@@ -111,4 +111,4 @@ def _miou(counts: np.ndarray) -> float:
 
 def _accuracy(counts: np.ndarray) -> float:
     pooled = counts.sum(axis=0)
-    return float(np.trace(pooled) / max(pooled.sum(), 1))
+    return float(np.trace(pooled) / pooled.sum()) if pooled.any() else float("nan")

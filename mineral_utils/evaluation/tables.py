@@ -153,7 +153,7 @@ def log_row(
     run.log("miou", found.value, lo=found.lo, hi=found.hi, **which)
     run.log("accuracy", row.accuracy, **which)
     run.log("photo_miou", row.photo_miou, **which)
-    if row.n > 1:
+    if len(set(specimens or range(row.n))) > 1:  # something must be left
         hangs = leave_one_out(
             lambda some: mean_iou(row.confusions[some].sum(axis=0)), row.n, groups=specimens
         )

@@ -255,7 +255,9 @@ def score_row(
         pooled = confusions.sum(axis=0)
         pooled = pixel_scores(pooled, [""] * len(pooled))
         miou, accuracy = pooled.miou, pooled.accuracy
-        photo_miou = float(np.nanmean(mean_iou(confusions)))
+        of_photos = np.atleast_1d(mean_iou(confusions))
+        known = of_photos[~np.isnan(of_photos)]  # a photo whose truth is unknown has none
+        photo_miou = float(known.mean()) if known.size else photo_miou
     return MirrorRow(
         baseline,
         miou,

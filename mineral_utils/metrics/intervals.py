@@ -73,7 +73,7 @@ def bootstrap(
     Raises
     ------
     ValueError
-        If there are no photos, or `groups` has another length.
+        If there are no photos, or `groups` has another length or holds None.
     """
     members = _members(n, groups)
     low, high = _tails(level)
@@ -169,7 +169,10 @@ def leave_one_out(
     """
     members = _members(n, groups)
     if len(members) < 2:
-        raise ValueError("leaving one out needs at least two photos (or groups), got one.")
+        raise ValueError(
+            f"leaving one out needs at least two {'photos' if groups is None else 'groups'}, but "
+            f"there is one{'' if groups is None else f', of {n} photos'}; nothing would be left."
+        )
     names = list(range(n)) if groups is None else list(dict.fromkeys(groups))
     without = np.array(
         [float(statistic(np.setdiff1d(np.arange(n), rows))) for rows in members], float
@@ -221,6 +224,12 @@ def _members(n: int, groups: Sequence[Hashable] | None) -> list[np.ndarray]:
         return [np.array([i]) for i in range(n)]
     if len(groups) != n:
         raise ValueError(f"{len(groups)} groups were given for {n} photos; give one for each.")
+    unknown = sum(group is None for group in groups)
+    if unknown:  # as one group they would be drawn together
+        raise ValueError(
+            f"{unknown} of {n} photos have no group (None); give every photo one, a name of its "
+            "own where nothing is known of it, or leave groups out."
+        )
     together: dict[Hashable, list[int]] = {}
     for i, group in enumerate(groups):
         together.setdefault(group, []).append(i)
