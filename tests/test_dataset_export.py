@@ -224,6 +224,14 @@ def test_a_broken_line_is_named(folder, tmp_path):
         read_dataset(tmp_path, "train")
     with pytest.raises(DatasetError, match="it has train"):
         read_dataset(tmp_path, "test")
+    wrong = [{"text": None}, {"file_name": 5}, {"minerals": "Pyrite"}, {"minerals": None}]
+    for text in [*(json.dumps(json.loads(good) | change) for change in wrong), good + "\n[]"]:
+        (tmp_path / "train" / "metadata.jsonl").write_text(text, "utf-8")
+        with pytest.raises(DatasetError, match="line [12], is no row"):
+            read_dataset(tmp_path, "train")
+    (tmp_path / "train" / "metadata.jsonl").write_text(good, "utf-16")
+    with pytest.raises(DatasetError, match="line 1, is no row"):
+        read_dataset(tmp_path, "train")
 
 
 # ---- the card --------------------------------------------------------------------------------

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -158,6 +161,14 @@ def test_recipes_by_name_by_table_and_by_file(tmp_path):
         ({"names": ["pyrit"]}, "did you mean Pyrite"),
         ({"out": None}, "names no folder; write out: runs/tuned, or say --out FOLDER"),
         ({"device": "gpu"}, "is no device"),
+        ({"device": ["cpu"]}, "device: ['cpu'] is no text; write device: auto"),
+        ({"out": 5}, "out: 5 is no text; write out: runs/tuned"),
+        ({"profile": ["demo"]}, "profile: ['demo'] is no text; write profile: demo"),
+        ({"recipe": {"name": ["one-hot"]}}, "names none; write recipe: dense-small"),
+        ({"recipe": {"name": "one-hot", "batch": 2.5}}, "batch is 2.5; write a whole number"),
+        ({"lumenstone": {"sets": []}}, "lumenstone, sets: [] names none; write [S1]"),
+        ({"lumenstone": {"sets": [["S1"]]}}, "sets: [['S1']] names none; write [S1]"),
+        ({"sections": {"count": 2, "folder": __file__}}, "cannot hold drawn sections"),
         ({}, "no side 'train'"),
     ],
 )
@@ -176,6 +187,57 @@ def test_files_that_are_no_configuration(tmp_path, capsys):
         (tmp_path / "bad.yaml").write_text(text)
         assert command.run(tmp_path / "bad.yaml") == 2
         assert words in capsys.readouterr().err
+
+
+def test_an_interruption_before_the_first_step_is_no_traceback(tmp_path, capsys, monkeypatch):
+    dataset(tmp_path / "set")
+
+    def pressed(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "gather_examples", pressed)
+    assert command.run(config(tmp_path)) == 1
+    assert capsys.readouterr().err == "interrupted; the same command goes on from there\n"
+
+
+def test_a_pool_of_sections_that_cannot_be_is_explained(tmp_path, monkeypatch):
+    folder = tmp_path / "pool"
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full, raising=False)
+        with pytest.raises(OSError, match="cannot take 2 drawn sections, 1 MB of images .*lower"):
+            section_examples(2, folder, workers=1, progress=False)
+    assert not list(folder.glob("*.npy"))
+    section_examples(2, folder, workers=1, progress=False)
+    (folder / "labels.npy").write_bytes(b"short")
+    with pytest.raises(ValueError, match="pool holds a damaged pool of sections.*remove it"):
+        section_examples(2, folder, progress=False)
+
+
+WAITING = """
+import os, sys, time
+from concurrent.futures import ProcessPoolExecutor
+from mineral_utils.training.pool import _end_with_parent
+pool = ProcessPoolExecutor(2, initializer=_end_with_parent)
+list(pool.map(time.sleep, [0.2, 0.2]))
+print(*pool._processes, flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_workers_end_with_a_parent_that_is_killed():
+    with subprocess.Popen([sys.executable, "-c", WAITING], cwd=ROOT, stdout=subprocess.PIPE) as one:
+        workers = [int(word) for word in one.stdout.readline().split()]
+        one.kill()
+        # the pipe is the workers' too: it ends when the last of them does
+        ended, _, _ = select.select([one.stdout], [], [], 60)
+        for worker in workers if not ended else ():
+            os.kill(worker, signal.SIGKILL)
+        assert len(workers) == 2 and ended
 
 
 def test_a_run_that_cannot_go_on_is_no_wrong_use(tmp_path, capsys, monkeypatch):

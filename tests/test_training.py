@@ -18,9 +18,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors import SafetensorError
 
 from mineral_utils.checkpoint import WeightError
-from mineral_utils.clip_lora import about_adapter, load_adapter, trainable_parameters
+from mineral_utils.clip_lora import (
+    about_adapter,
+    adapter_file,
+    load_adapter,
+    trainable_parameters,
+)
 from mineral_utils.encoders import ClipVisual, build_clip
 from mineral_utils.profiles import load_profile
 from mineral_utils.segmenter import load_model
@@ -279,6 +285,21 @@ def test_parts_give_the_gradients_of_the_whole(tmp_path, name):
     assert losses["loss"] == pytest.approx(
         recipe.contrast * losses.get("contrast", 0) + recipe.dense_weight * losses.get("dense", 0)
     )
+
+
+@pytest.mark.parametrize("tower", ["image", "text"])
+@pytest.mark.parametrize("name", ["pairs", "masks"])
+def test_one_tower_learns_alone(tmp_path, tower, name):
+    """The other one's features lead nowhere; parts give the gradients of the whole here too."""
+    recipe = COURSES[name].replace(towers=(tower,))
+    found, losses = gradients(tmp_path, recipe)
+    parts, _ = gradients(tmp_path, recipe.replace(micro=2, forget=True))
+    assert gap(found, parts) < 1e-5
+    layers = [part for layer, part in found.items() if "lora_" in layer]
+    assert all(("visual" in layer) == (tower == "image") for layer in found if "lora_" in layer)
+    assert max(float(part.abs().max()) for part in layers) > 1e-3
+    both, of_both = gradients(tmp_path, COURSES[name])
+    assert both.keys() > found.keys() and losses.keys() == of_both.keys()
 
 
 def test_forgetting_activations_changes_no_gradient(tmp_path):
@@ -638,6 +659,18 @@ def test_a_damaged_file_of_a_dataset_is_skipped(tmp_path):
         run(tmp_path / "out2", MASKS, found)
 
 
+def test_lines_written_by_hand_may_spell_a_mineral_otherwise(tmp_path):
+    folder = dataset(tmp_path / "set")
+    lines = folder / "train" / "metadata.jsonl"
+    wanted = dataset_examples(folder)
+    text = (
+        lines.read_text().replace('["Pyrite"]', '["pyrite"]').replace('["Galena"]', '["галенит"]')
+    )
+    lines.write_text(text, encoding="utf-8-sig")
+    found = dataset_examples(folder)
+    assert found.names == wanted.names and np.array_equal(found.labels, wanted.labels)
+
+
 def blank(labels: np.ndarray) -> Examples:
     texts = tuple("ore" for _ in labels)
     return Examples(NAMES, texts, labels.astype(np.float32), examples().picture)
@@ -663,6 +696,70 @@ def test_absent_classes_and_mute_photos_are_told(tmp_path):
     notes = run(tmp_path, PAIRS.replace(batch=3, epochs=1), blank(labels)).notes
     assert notes[0].startswith("Sphalerite: on no photo here")
     assert notes[1].startswith("1 of 3 photos name no class")
+
+
+def test_a_batch_larger_than_the_photos_is_told(tmp_path):
+    tuned = run(tmp_path, PAIRS.replace(batch=40, epochs=2))
+    assert tuned.notes[1] == "a batch is 40 pictures, but there are 17; each step sees all of them"
+    assert tuned.curve[-1]["step"] == 2
+
+
+def test_a_class_named_twice_is_refused():
+    with pytest.raises(ValueError, match="the classes name Gold more than once"):
+        Examples(("Gold", "Gold"), ("a",), np.ones((1, 2), np.float32), lambda k: None)
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_the_first_step(tmp_path, monkeypatch):
+    monkeypatch.setattr(Course, "_step", lambda self: pytest.fail("a step was taken"))
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "out"):
+        with pytest.raises(ValueError, match="nothing can be written to the folder .*file.*`out`"):
+            run(out, PAIRS)
+
+
+@pytest.mark.parametrize("kind", ["torch's writer", "the system", "the adapter"])
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path, monkeypatch, kind):
+    error = {
+        "torch's writer": RuntimeError(
+            "[enforce fail at inline_container.cc:671] . unexpected pos"
+        ),
+        "the system": OSError(28, "No space left on device"),
+        "the adapter": SafetensorError("I/O error: No space left on device (os error 28)"),
+    }[kind]
+    whole = run(tmp_path / "whole", PAIRS)
+    run(tmp_path / "cut", PAIRS, watch=stop_at(3), watch_every=1)
+    kept = {path.name: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
+
+    def full(state, path, **_):
+        Path(path).write_bytes(b"half")
+        raise error
+
+    with monkeypatch.context() as patch:
+        adapter = kind == "the adapter"
+        patch.setattr(*(adapter_file, "save_file") if adapter else (torch, "save"), full)
+        with pytest.raises(OSError, match="could not be written.*Make room.*then goes on"):
+            run(tmp_path / "cut", PAIRS)
+    there = {path.name: path.read_bytes() for path in (tmp_path / "cut").iterdir()}
+    same = ["adapter.safetensors"] if adapter else [*kept]
+    assert there.keys() == kept.keys() and all(there[name] == kept[name] for name in same)
+    assert same_bits(learnt(run(tmp_path / "cut", PAIRS).clip), learnt(whole.clip))
+
+
+def stop_at(wanted: int):
+    def watch(step, clip, curve):
+        if step == wanted:
+            raise KeyboardInterrupt
+
+    return watch
+
+
+def test_what_a_killed_course_left_half_written_is_removed(tmp_path):
+    for name in (".last.0a1b2c3d.part.pt", ".adapter.ffff0000.part.safetensors"):
+        (tmp_path / name).write_bytes(b"half")
+    (tmp_path / ".other.0a1b2c3d.part.pt").write_bytes(b"not ours")
+    run(tmp_path, PAIRS.replace(epochs=1))
+    found = {path.name for path in tmp_path.iterdir()}
+    assert found == {"last.pt", "curve.jsonl", "adapter.safetensors", ".other.0a1b2c3d.part.pt"}
 
 
 def test_labels_of_another_shape_are_refused():
@@ -718,6 +815,7 @@ def test_half_precision_leaves_out_a_step_that_is_too_large(tmp_path, monkeypatc
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
     ],
 )
 def test_too_little_memory_names_the_settings(tmp_path, monkeypatch, error):

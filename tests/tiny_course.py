@@ -98,7 +98,9 @@ def main(out: Path, courses: list[str]) -> None:
     """Run courses into ``out/COURSE``, saying each step as it ends; those after the first have
     photos that cannot be read."""
     torch.set_num_threads(1)
-    print("processes", Together(torch.device("cpu")).count, flush=True)
+    # in one piece: the launcher's processes are unbuffered, and two pieces can come between two
+    sys.stdout.write(f"processes {Together(torch.device('cpu')).count}\n")
+    sys.stdout.flush()
     for name in courses or ["masks"]:
         tune(
             PROFILE,

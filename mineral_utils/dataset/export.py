@@ -145,11 +145,14 @@ def read_dataset(folder: str | Path, side: str) -> list[dict[str, Any]]:
             "are made with `python -m mineral_utils dataset make`."
         )
     lines = []
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         for number, text in enumerate(stream, start=1):
             try:
                 line = json.loads(text)
-                line["file_name"], line["minerals"], line["text"], line["sha256"], line["group"]
+                line["sha256"], line["group"]
+                words = [line["file_name"], line["text"], *line["minerals"]]
+                if isinstance(line["minerals"], str) or not all(isinstance(w, str) for w in words):
+                    raise TypeError("file_name and text must be texts, minerals a list of texts")
             except (ValueError, KeyError, TypeError) as error:
                 raise DatasetError(
                     f"{side}/{METADATA}, line {number}, is no row of a dataset ({error}); make the "

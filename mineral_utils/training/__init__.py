@@ -1,6 +1,6 @@
 """Stage 2: CLIP is tuned with LoRA on photos of minerals and their texts (the paper, section 3.2).
 
-- `examples`: digital sections, a dataset folder, LumenStone;
+- `examples`, `pool`: digital sections, a dataset folder, LumenStone;
 - `views`, `reading`: what of which photos is seen in a step;
 - `losses`: picture against text, patches against names;
 - `step`, `together`: gradients, in parts and in several processes;

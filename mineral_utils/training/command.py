@@ -32,6 +32,7 @@ from ..recipes import Recipe, load_recipe
 if TYPE_CHECKING:
     from .examples import Examples
 
+CUT_SHORT = "interrupted; the same command goes on from there"
 KEYS = ("profile", "recipe", "sections", "dataset", "lumenstone", "names", "out", "device")
 SOURCES = {  # source -> its keys with their kinds; the first must be there
     "sections": {"count": int, "first": int, "folder": str, "workers": int},
@@ -88,6 +89,9 @@ def read_config(
             f"{path.name} names no photos to tune on; write one of sections: {{count: 1000}}, "
             "dataset: FOLDER, lumenstone: {sets: [S1]}"
         )
+    for key, such in (("profile", "demo"), ("out", "runs/tuned"), ("device", "auto")):
+        if not isinstance(row.get(key, ""), str):
+            raise ValueError(f"{path.name}, {key}: {row[key]!r} is no text; write {key}: {such}")
     out = out or row.get("out")
     if not out:
         raise ValueError(f"{path.name} names no folder; write out: runs/tuned, or say --out FOLDER")
@@ -116,7 +120,7 @@ def _known(row: Mapping, keys: Iterable[str], where: str) -> None:
 def _recipe(given: Any, where: str) -> Recipe:
     if isinstance(given, str):
         return load_recipe(given)
-    if not isinstance(given, dict) or "name" not in given:
+    if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         raise ValueError(
             f"{where}, recipe: {given!r} names none; write recipe: dense-small, or "
             "recipe: {name: dense-small, epochs: 4}"
@@ -137,6 +141,8 @@ def _source(name: str, given: Any, where: str) -> dict[str, Any]:
         if not isinstance(value, kinds[key]) or isinstance(value, bool):
             kind = {int: "a whole number", str: "a text", list: "a list"}[kinds[key]]
             raise ValueError(f"{where}, {name}, {key}: {value!r} is not {kind}")
+        if kinds[key] is list and not (value and all(isinstance(one, str) for one in value)):
+            raise ValueError(f"{where}, {name}, {key}: {value!r} names none; write [S1]")
         if kinds[key] is int and value < (key != "first"):
             raise ValueError(f"{where}, {name}, {key}: {value} is too small")
     return dict(given)
@@ -178,11 +184,15 @@ def run(
 
     try:
         return _train(read_config(path, out=out, device=device), Path(path), fresh)
-    except (ValueError, OSError, WeightError) as error:
+    except (ValueError, WeightError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (FloatingPointError, RuntimeError) as error:  # a loss that is not finite, a full device
+    # a full disk, a loss that is not finite, a full device
+    except (OSError, FloatingPointError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:  # before the first step, or a second one within a step
+        print(CUT_SHORT, file=sys.stderr)
         return 1
 
 
@@ -227,7 +237,7 @@ def _train(config: Config, path: Path, fresh: bool) -> int:
     if tuned.skipped:
         print(f"{len(tuned.skipped)} of {len(examples)} photos could not be read")
     if not tuned.finished:
-        print("interrupted; the same command goes on from there", file=sys.stderr)
+        print(CUT_SHORT, file=sys.stderr)
         return 1
     print(f"{len(examples)} photos, {last['step']} steps, loss {last['loss']:.3f}: {tuned.adapter}")
     return 0

@@ -37,6 +37,8 @@ from .together import Together
 
 SAVE_EVERY = 300.0  # seconds between checkpoints inside an epoch
 REPORT_EVERY = 10  # steps between lines of the curve
+# how torch says it of the CPU's memory, on Windows and elsewhere
+NO_MEMORY = ("not enough memory", "can't allocate memory")
 WARMEST = math.log(100)  # highest logit_scale, as CLIP clamps it
 
 
@@ -104,7 +106,9 @@ def tune(
     ------
     ValueError
         Examples that cannot teach anything, a recipe that needs masks they do not have, a
-        checkpoint of another course (the difference is named).
+        checkpoint of another course (the difference is named), a folder that cannot be written.
+    OSError
+        The disk is full; the last checkpoint is kept.
     FloatingPointError
         The loss is not finite; the last good state is kept, the message names the batch.
     RuntimeError
@@ -112,6 +116,7 @@ def tune(
     """
     profile, recipe = load_profile(profile), load_recipe(recipe, **changes)
     course = Course(profile, examples, recipe, Path(out), pick_device(device), start)
+    keeping.prepare(course)
     if resume:
         keeping.go_on(course)
     else:
@@ -140,6 +145,11 @@ class Course:
         start: str | Path | None = None,
     ):
         self.notes = examples.check()
+        if recipe.batch > len(examples):
+            self.notes.append(
+                f"a batch is {recipe.batch} pictures, but there are {len(examples)}; each step "
+                "sees all of them"
+            )
         if recipe.dense == "mask" and examples.truth is None:
             raise ValueError(
                 f"recipe {recipe.name!r} learns from masks, but {examples.note or 'the examples'} "
@@ -201,7 +211,7 @@ class Course:
             pct_start=max(recipe.warm, 1.001 / total),
         )
         self.step, self.seconds = 0, 0.0
-        self.changing = False  # whether the weights are between two steps' states
+        self.changing = False  # whether weights and curve are between two steps' states
         self.curve: list[dict] = []
         self.tally: list[dict[str, float]] = []
 
@@ -292,7 +302,9 @@ class Course:
         try:
             losses = self.teacher.teach(batch, rng)
         except RuntimeError as error:  # CUDA has an error class of its own for this, the CPU not
-            if not (isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error)):
+            if not isinstance(error, torch.OutOfMemoryError) and not any(
+                words in str(error) for words in NO_MEMORY
+            ):
                 raise
             raise RuntimeError(
                 f"the device has not enough memory for step {step}: lower `micro` (now "
@@ -311,10 +323,10 @@ class Course:
         with torch.no_grad():
             self.clip.logit_scale.clamp_(0, WARMEST)
         self.step += 1
-        self.changing = False
         self.tally.append({name: float(value) for name, value in losses.items()})
         if self.step % REPORT_EVERY == 0 or self.step == self.steps:
             self._report(rate)
+        self.changing = False
 
     def _must_be_finite(self, loss: Tensor, size: Tensor) -> None:
         """Stop before a step that would spoil the weights: they are the last good state."""

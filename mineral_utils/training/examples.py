@@ -6,24 +6,20 @@ Three sources look alike to the course: digital sections, a dataset folder
 
 from __future__ import annotations
 
-import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
-from tqdm.auto import tqdm
 
 from ..captions import minerals_of
 from ..dataset import paper_caption, read_dataset
 from ..minerals import vocabulary
 from ..photos import load_photo, resize_long_side
-from ..run import write_json
+from .pool import drawn_sections
 
 GROUND = 254  # label of pixels that hold no mineral: resin, pits, holes
-CHUNK = 100  # sections drawn between two notes of how far the pool is
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,9 @@ class Examples:
     note: str = ""
 
     def __post_init__(self) -> None:
+        twice = [name for name, count in Counter(self.names).items() if count > 1]
+        if twice:
+            raise ValueError(f"the classes name {', '.join(twice)} more than once; name each once")
         if self.labels.shape != (len(self.texts), len(self.names)):
             raise ValueError(
                 f"{len(self.texts)} texts and {len(self.names)} classes need labels of that shape, "
@@ -134,11 +133,11 @@ def section_examples(
     Raises
     ------
     ValueError
-        The folder holds other sections.
+        The folder holds other sections, or cannot be used.
     """
     names = _classes(names)
     folder = Path(folder)
-    images, labels, rows = _pool(folder, first, count, workers, progress)
+    images, labels, rows = drawn_sections(folder, first, count, workers, progress)
     held, texts = np.zeros((count, len(names)), np.float32), []
     for number, row in enumerate(rows):
         found = [n for n in minerals_of(row["title"], row["text"]) if n in names]
@@ -161,62 +160,6 @@ def section_examples(
     )
 
 
-def _pool(folder: Path, first: int, count: int, workers: int, progress: bool):
-    """Sections on disk, mapped into memory: images, labels as indices of the whole vocabulary
-    (255: no mineral), and rows with title and text."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".lock"):  # of several processes one draws, the others wait and read
-        return _fill(folder, first, count, workers, progress)
-
-
-def _fill(folder: Path, first: int, count: int, workers: int, progress: bool):
-    from ..sections.sets import SIZE
-
-    note = folder / "pool.json"
-    wanted, done, rows = {"first": first, "count": count}, 0, []
-    if note.is_file():
-        found = json.loads(note.read_text(encoding="utf-8"))
-        rows = found.pop("rows")
-        done = len(rows)
-        if found != wanted:
-            raise ValueError(
-                f"{folder} holds {found['count']} sections from {found['first']}, not {count} from "
-                f"{first}; name another folder or remove it"
-            )
-    arrays = []
-    for name, shape in (("images", (count, *SIZE, 3)), ("labels", (count, *SIZE))):
-        path = folder / f"{name}.npy"
-        if not done:
-            np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
-        arrays.append(np.lib.format.open_memmap(path, "r" if done == count else "r+"))
-    if done == count:
-        return *arrays, rows
-    images, labels = arrays
-    with ProcessPoolExecutor(workers) as pool:
-        drawn = pool.map(_draw, range(first + done, first + count), chunksize=10)
-        for image, truth, row in tqdm(
-            drawn, total=count - done, desc="drawing sections", disable=not progress
-        ):
-            images[len(rows)], labels[len(rows)] = image, truth
-            rows.append(row)
-            if len(rows) % CHUNK == 0 or len(rows) == count:
-                images.flush()
-                labels.flush()
-                write_json(note, wanted | {"rows": rows})
-    return images, labels, rows
-
-
-def _draw(number: int) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    from ..sections import training_section
-    from ..sections.words import caption
-
-    section = training_section(number)
-    onto = np.full(256, 255, np.uint8)
-    onto[: len(section.names)] = [vocabulary().names.index(name) for name in section.names]
-    written = caption(section, seed=number)
-    return section.image, onto[section.labels], {"title": written.title, "text": written.text}
-
-
 # ---- photos ------------------------------------------------------------------------------------
 def dataset_examples(
     folder: str | Path,
@@ -231,12 +174,14 @@ def dataset_examples(
     """
     folder = Path(folder)
     lines = read_dataset(folder, side)
+    # lines written by hand may spell a name otherwise
+    minerals = [[vocabulary().find(name).name for name in line["minerals"]] for line in lines]
     if names is None:
-        names = sorted({name for line in lines for name in line["minerals"]})
+        names = sorted({name for those in minerals for name in those})
     names = _classes(names)
     held = np.zeros((len(lines), len(names)), np.float32)
-    for number, line in enumerate(lines):
-        held[number, [names.index(n) for n in line["minerals"] if n in names]] = 1
+    for number, those in enumerate(minerals):
+        held[number, [names.index(name) for name in those if name in names]] = 1
     files = tuple(line["file_name"] for line in lines)
     return Examples(
         names,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from safetensors import SafetensorError
 
 from ..clip_lora import save_adapter, trainable_parameters
 from ..run import replacing
@@ -16,11 +20,18 @@ from ..run import replacing
 if TYPE_CHECKING:
     from .course import Course
 
+FILES = ("last.pt", "curve.jsonl", "adapter.safetensors")
 MEMORY_ONLY = ("name", "note", "micro", "forget")  # parts of a recipe that change no number
 
 
 def save(course: Course) -> None:
-    """Write ``last.pt`` and ``curve.jsonl``, each whole or not at all; the main process does."""
+    """Write ``last.pt`` and ``curve.jsonl``, each whole or not at all; the main process does.
+
+    Raises
+    ------
+    OSError
+        The disk is full or the folder cannot be written; the file from before is kept.
+    """
     if not course.together.is_main:
         return
     course.out.mkdir(parents=True, exist_ok=True)
@@ -36,11 +47,52 @@ def save(course: Course) -> None:
         "tally": course.tally,
         "skipped": course.skipped,
     }
-    with replacing(course.out / "last.pt") as aside:
+    with _room(course.out / "last.pt") as aside:
         torch.save(state, aside)
-    with replacing(course.out / "curve.jsonl") as aside:
+    with _room(course.out / "curve.jsonl") as aside:
         lines = "".join(json.dumps(line) + "\n" for line in course.curve)
         aside.write_text(lines, encoding="utf-8")
+
+
+@contextmanager
+def _room(path: Path) -> Iterator[Path]:
+    try:
+        with replacing(path) as aside:
+            yield aside
+    except (OSError, RuntimeError) as error:  # torch's writer raises either for a full disk
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: Exception) -> OSError:
+    return OSError(
+        f"{path} could not be written ({' '.join(str(error).split())}); what was there before is "
+        "kept. Make room on the disk or see who may write there: the same call then goes on"
+    )
+
+
+def prepare(course: Course) -> None:
+    """Try the folder before hours are spent, and remove what killed courses left half written.
+
+    Raises
+    ------
+    ValueError
+        Nothing can be written there.
+    """
+    if not course.together.is_main:
+        return
+    out = course.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"nothing can be written to the folder {out} ({error.strerror or error}); name "
+            "another one for `out`"
+        ) from error
+    for name in map(Path, FILES):
+        for left in out.glob(f".{name.stem}.*.part{name.suffix}"):
+            left.unlink(missing_ok=True)
 
 
 def go_on(course: Course) -> None:
@@ -91,7 +143,7 @@ def go_on(course: Course) -> None:
 def begin_anew(course: Course) -> None:
     """Remove what an earlier course left, so that nobody takes it for this one's."""
     if course.together.is_main:
-        for name in ("last.pt", "curve.jsonl", "adapter.safetensors"):
+        for name in FILES:
             (course.out / name).unlink(missing_ok=True)
     course.together.wait()
 
@@ -128,6 +180,9 @@ def export(course: Course) -> Path:
             "steps": course.step,
             "seconds": round(course.seconds, 1),
         }
-        save_adapter(path, course.clip, about=about)
+        try:
+            save_adapter(path, course.clip, about=about)
+        except (OSError, SafetensorError) as error:
+            raise _not_written(path, error) from error
     course.together.wait()
     return path

@@ -104,7 +104,9 @@ class Teacher:
                 dense = dense + one.detach()
                 roots.append(self.scaler.scale(recipe.dense_weight * one))
                 grads.append(torch.ones_like(one))
-            torch.autograd.backward(roots, grads)
+            # without adapters in a tower its features lead nowhere
+            pairs = [pair for pair in zip(roots, grads, strict=True) if pair[0].requires_grad]
+            torch.autograd.backward(*zip(*pairs, strict=True))
         if recipe.dense != "none":
             losses["dense"] = self.together.sum(dense)
         self.together.add_gradients(self.learning, self.clip.logit_scale)
