@@ -229,7 +229,7 @@ def test_a_broken_line_is_named(folder, tmp_path):
         (tmp_path / "train" / "metadata.jsonl").write_text(text, "utf-8")
         with pytest.raises(DatasetError, match="line [12], is no row"):
             read_dataset(tmp_path, "train")
-    (tmp_path / "train" / "metadata.jsonl").write_text(good, "utf-16")
+    (tmp_path / "train" / "metadata.jsonl").write_text(f"{good}\n{good}", "utf-16")
     with pytest.raises(DatasetError, match="line 1, is no row"):
         read_dataset(tmp_path, "train")
 
