@@ -28,7 +28,7 @@ from mineral_utils.clip_lora import (
     save_adapter,
     trainable_parameters,
 )
-from mineral_utils.clip_lora.adapters import base_hash
+from mineral_utils.clip_lora.adapters import base_hash, digest
 from mineral_utils.encoders import ClipText, ClipVisual, build_clip
 from mineral_utils.profiles import ModelSpec, load_profile
 from mineral_utils.segmenter import load_model
@@ -578,6 +578,31 @@ def test_files_of_other_things_are_refused(saved, tmp_path):
         about_adapter(tmp_path / "model.pt")
     with pytest.raises(WeightError, match="CLIP weights are wanted"):
         load_state(saved[0], kind="clip")
+
+
+@pytest.mark.parametrize("key", ["lora", "sha256", "activation", "rank", "tensor", "shape", "json"])
+def test_a_header_that_others_wrote_is_checked(saved, tmp_path, key):
+    with safe_open(saved[0], framework="pt") as file:
+        about = json.loads(file.metadata()["about"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    about.pop(key, None), about["lora"].pop(key, None) if "lora" in about else None
+    if key == "tensor":
+        tensors.popitem()
+    if key == "shape":
+        tensors["logit_scale"] = torch.zeros(2)
+    if "sha256" in about:
+        about["sha256"] = digest(tensors)
+    path = tmp_path / "other.safetensors"
+    save_file(tensors, path, metadata={"about": "{" if key == "json" else json.dumps(about)})
+    clip = small_clip()
+    words = {
+        "tensor": "not there where the settings",
+        "shape": "does not fit",
+        "json": "no adapter",
+    }
+    with pytest.raises(WeightError, match=words.get(key, f"its header lacks .*{key}")):
+        load_adapter(path, clip)
+    assert all(not layer.lora_B["default"].weight.any() for layer in lora_layers(clip).values())
 
 
 def test_what_could_not_be_loaded_is_not_written(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ from .attention import tower_blocks
 
 FORMAT = "mineral_utils CLIP adapter 1"
 NEEDED = ("base", "classes", "prompts")
+WRITTEN = (*NEEDED, "lora", "base_model", "activation", "sha256")
 LIBRARIES = ("open_clip_torch", "peft", "torch")
 
 
@@ -138,8 +139,17 @@ def load_adapter(path: str | Path, clip: nn.Module) -> dict[str, Any]:
         _same_settings(path, wanted, _settings(clip))
     else:
         add_lora(clip, wanted.rank, wanted.alpha, wanted.dropout, wanted.towers, wanted.parts)
+    places = _places(clip)
+    sizes, held = ({k: tuple(v.shape) for k, v in given.items()} for given in (places, tensors))
+    odd = sorted(name for name in sizes | held if sizes.get(name) != held.get(name))
+    if odd:
+        there, asked = held.get(odd[0], "not there"), sizes.get(odd[0], "nothing")
+        raise WeightError(
+            f"{path} does not fit its own header: {odd[0]} is {there} where the settings ask for "
+            f"{asked}; write the file with save_adapter"
+        )
     with torch.no_grad():
-        for name, place in _places(clip).items():
+        for name, place in places.items():
             place.copy_(tensors[name])
     return about
 
@@ -193,11 +203,24 @@ def _read(path: Path, *, weights: bool) -> tuple[dict[str, Any], dict[str, Tenso
             f"{path} is cut short or damaged ({path.stat().st_size} bytes; safetensors: {error}); "
             "copy it again from where it was written"
         ) from error
-    about = json.loads(header) if header else {}
-    if about.get("format") != FORMAT:
+    try:
+        about = json.loads(header or "{}")
+    except ValueError:
+        about = {}
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        about = about if isinstance(about, dict) else {}
         raise WeightError(
             f"{other}: its header says {about.get('format', 'nothing about adapters')!r} where "
             f"{FORMAT!r} is expected; whole models are loaded by naming them in a profile"
+        )
+    wanted = {field.name for field in fields(Lora)}
+    lacks = [key for key in WRITTEN if key not in about]
+    if not lacks and (not isinstance(about["lora"], dict) or about["lora"].keys() != wanted):
+        lacks = [f"one of {', '.join(sorted(wanted))} under lora"]
+    if lacks:
+        raise WeightError(
+            f"{path} does not say all that loading needs: its header lacks {', '.join(lacks)}; "
+            "write the file with save_adapter"
         )
     if weights and digest(tensors) != about["sha256"]:
         raise WeightError(
