@@ -754,12 +754,15 @@ def stop_at(wanted: int):
 
 
 def test_what_a_killed_course_left_half_written_is_removed(tmp_path):
-    for name in (".last.0a1b2c3d.part.pt", ".adapter.ffff0000.part.safetensors"):
+    names = (".last.0a1b2c3d.part.pt", ".adapter.ffff0000.part.safetensors")
+    kept = {".other.0a1b2c3d.part.pt": "not ours", ".last.12345678.part.pt": "just being written"}
+    for name in (*names, *kept):
         (tmp_path / name).write_bytes(b"half")
-    (tmp_path / ".other.0a1b2c3d.part.pt").write_bytes(b"not ours")
+    for name in (*names, ".other.0a1b2c3d.part.pt"):
+        os.utime(tmp_path / name, (0, time.time() - 3600))
     run(tmp_path, PAIRS.replace(epochs=1))
     found = {path.name for path in tmp_path.iterdir()}
-    assert found == {"last.pt", "curve.jsonl", "adapter.safetensors", ".other.0a1b2c3d.part.pt"}
+    assert found == {"last.pt", "curve.jsonl", "adapter.safetensors", *kept}
 
 
 def test_labels_of_another_shape_are_refused():

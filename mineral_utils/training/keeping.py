@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .course import Course
 
 FILES = ("last.pt", "curve.jsonl", "adapter.safetensors")
+ABANDONED = 600.0  # seconds after which nobody is still writing a file
 MEMORY_ONLY = ("name", "note", "micro", "forget")  # parts of a recipe that change no number
 
 
@@ -92,7 +94,9 @@ def prepare(course: Course) -> None:
         ) from error
     for name in map(Path, FILES):
         for left in out.glob(f".{name.stem}.*.part{name.suffix}"):
-            left.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if time.time() - left.stat().st_mtime > ABANDONED:
+                    left.unlink()
 
 
 def go_on(course: Course) -> None:
