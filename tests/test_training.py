@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -611,6 +612,25 @@ def test_a_checkpoint_of_another_base_is_refused(tmp_path):
         tune(tmp_path / "other.yaml", examples(), PAIRS, out=tmp_path, device="cpu")
     with pytest.raises(WeightError, match="trained on"):
         load_model(tmp_path / "other.yaml", device="cpu", adapter=tuned.adapter)
+
+
+def test_a_checkpoint_with_another_dino_is_refused_where_it_is_looked_at(tmp_path):
+    profile = load_profile(PROFILE)
+    dino = replace(profile, dino=replace(profile.dino, seed=99))
+    read = replace(profile, preset=profile.preset.replace(beta=1.5))
+    options = {"out": tmp_path / "masks", "device": "cpu", "progress": False}
+    run(tmp_path / "masks", MASKS.replace(epochs=1))
+    for other in (dino, read):
+        with pytest.raises(ValueError, match="another course .DINO and how it is read"):
+            tune(other, examples(), MASKS.replace(epochs=1), **options)
+    path = tmp_path / "masks" / "last.pt"
+    older = torch.load(path)
+    del older["what"]["DINO and how it is read (their hash)"]
+    torch.save(older, path)
+    assert run(tmp_path / "masks", MASKS.replace(epochs=1)).finished
+    run(tmp_path / "pairs", PAIRS.replace(epochs=1))  # which has no use for DINO
+    options["out"] = tmp_path / "pairs"
+    assert tune(dino, examples(), PAIRS.replace(epochs=1), **options).finished
 
 
 def test_memory_settings_do_not_make_another_course(tmp_path):

@@ -181,9 +181,11 @@ class Course:
                 f"side is {recipe.side} px, but this CLIP has patches of {patch} px; write "
                 f"{recipe.side // patch * patch} or {(recipe.side // patch + 1) * patch}"
             )
-        affinity = None
+        affinity, self.dino = None, ""
         if recipe.dense != "none":
-            affinity = dino_affinity(Dino(build_dino(profile.dino), device), profile.preset)
+            dino = build_dino(profile.dino)
+            self.dino = keeping.mark_of(dino, profile.preset)
+            affinity = dino_affinity(Dino(dino, device), profile.preset)
         words = [vocabulary().find(name).prompt for name in examples.names]
         self.taught = len(words) + bool(recipe.ground and recipe.dense == "mask")
         weights = self._weights() if recipe.dense == "mask" and recipe.balance else None

@@ -14,14 +14,18 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError
+from torch import nn
 
 from ..clip_lora import save_adapter, trainable_parameters
+from ..clip_lora.adapters import digest
+from ..profiles import Preset
 from ..run import replacing
 
 if TYPE_CHECKING:
     from .course import Course
 
 FILES = ("last.pt", "curve.jsonl", "adapter.safetensors")
+DINO = "DINO and how it is read (their hash)"
 ABANDONED = 600.0  # seconds after which nobody is still writing a file
 MEMORY_ONLY = ("name", "note", "micro", "forget")  # parts of a recipe that change no number
 
@@ -123,10 +127,11 @@ def go_on(course: Course) -> None:
             "resume=False to take its place"
         )
     own = identity(course)
+    there = {DINO: own[DINO], **state["what"]}  # checkpoints did not always say it
     differ = [
-        f"{key}: {state['what'].get(key)!r} there, {value!r} here"
+        f"{key}: {there.get(key)!r} there, {value!r} here"
         for key, value in own.items()
-        if state["what"].get(key) != value
+        if there.get(key) != value
     ]
     if differ:
         raise ValueError(
@@ -165,7 +170,14 @@ def identity(course: Course) -> dict:
         "photos": len(examples),
         "classes": list(examples.names),
         "texts, labels and file names (their hash)": taught[:12],
+        DINO: course.dino,
     }
+
+
+def mark_of(dino: nn.Module, preset: Preset) -> str:
+    """Hash of what the dense losses take from DINO: its weights, and how its tokens are read."""
+    read = digest(dino.state_dict()), preset.beta, preset.gamma, preset.affinity_cap
+    return hashlib.sha256(repr(read).encode()).hexdigest()[:12]
 
 
 def export(course: Course) -> Path:
