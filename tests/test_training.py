@@ -666,6 +666,22 @@ def test_unreadable_pictures_are_skipped_counted_and_listed(tmp_path):
     assert masks.finished and masks.skipped
 
 
+def test_pictures_and_masks_of_another_form_are_skipped(tmp_path):
+    some = examples()
+    forms = {
+        2: lambda picture: picture[..., 0],
+        5: lambda picture: picture.astype(np.float32),
+        7: lambda picture: picture[:20],
+    }
+    odd = replace(some, picture=lambda k: forms.get(k, lambda p: p)(some.picture(k)))
+    masks = run(tmp_path / "masks", MASKS.replace(batch=17), odd)
+    told = dict(masks.skipped)
+    assert told["photo_2.jpg"] == "the picture is uint8 [40, 48]; expected is uint8 [H, W, 3]"
+    assert told["photo_5.jpg"].startswith("the picture is float32 [40, 48, 3]")
+    assert told["photo_7.jpg"].startswith("the mask is [40, 48] and its picture [20, 48] px")
+    assert len(run(tmp_path / "pairs", PAIRS.replace(batch=17), odd).skipped) == 2
+
+
 def test_a_damaged_file_of_a_dataset_is_skipped(tmp_path):
     folder = dataset(tmp_path / "set")
     file = folder / "train" / "2.png"
@@ -839,6 +855,7 @@ def test_half_precision_leaves_out_a_step_that_is_too_large(tmp_path, monkeypatc
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried"),
+        MemoryError("Unable to allocate 512. TiB"),
     ],
 )
 def test_too_little_memory_names_the_settings(tmp_path, monkeypatch, error):

@@ -300,11 +300,10 @@ class Course:
         rng = np.random.default_rng((recipe.seed, 1, step))
         torch.manual_seed(int(rng.integers(2**31)) + self.together.rank)  # of dropout, if any
         self.optimiser.zero_grad(set_to_none=True)
-        batch = self.reader.batch(step)
         try:
-            losses = self.teacher.teach(batch, rng)
-        except RuntimeError as error:  # CUDA has an error class of its own for this, the CPU not
-            if not isinstance(error, torch.OutOfMemoryError) and not any(
+            losses = self.teacher.teach(self.reader.batch(step), rng)
+        except (RuntimeError, MemoryError) as error:  # torch has no class for a full CPU memory
+            if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(
                 words in str(error) for words in NO_MEMORY
             ):
                 raise

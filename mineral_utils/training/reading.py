@@ -42,6 +42,18 @@ class _Unreadable:
     why: str
 
 
+def _check(picture: np.ndarray, truth: np.ndarray | None) -> None:
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
+        raise ValueError(
+            f"the picture is {picture.dtype} {list(picture.shape)}; expected is uint8 [H, W, 3]"
+        )
+    if truth is not None and truth.shape != picture.shape[:2]:
+        raise ValueError(
+            f"the mask is {list(truth.shape)} and its picture {list(picture.shape[:2])} px; they "
+            "must be equal"
+        )
+
+
 class Reader:
     """Batches of a course by their step.
 
@@ -140,6 +152,7 @@ class Reader:
         try:
             picture = examples.picture(number)
             truth = examples.truth(number) if recipe.dense == "mask" else None
+            _check(picture, truth)
         except (OSError, ValueError) as error:
             return _Unreadable(str(error))
         view = draw_view(
