@@ -109,7 +109,7 @@ SMALL: dict[str, dict] = {
     "01": {"LEDGER": "my_ledger"},
     "03": {"TOP": 5, "DRAWS": 3},
     "05": {"EPOCHS": 3, "VALIDATION": 1, "EARLY": [1]},
-    "07": {"SETS": "validation", "COUNTS": {"validation": 1}, "CHOOSING": 1, "TRAINING": 2},
+    "07": {"SETS": "validation", "COUNTS": {"validation": 2}, "CHOOSING": 1, "TRAINING": 2},
     "08": {"TEXTS": 4, "TABLES": 1},
 }
 
