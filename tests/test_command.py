@@ -106,6 +106,22 @@ def test_a_name_with_a_number_is_not_taken_twice(tmp_path, quick, photo):
     assert written == {"S_labels.png", "S_2_labels.png", "S_2_2_labels.png"}
 
 
+def test_a_fault_of_any_kind_stays_with_its_photo(tmp_path, quick, photo, capsys, monkeypatch):
+    other = tmp_path / "other.jpg"
+    other.write_bytes(photo.read_bytes())
+    whole = segmenter.Scene.segment
+
+    def faulty(scene, *words, **options):
+        if scene.photo.path == other:
+            raise RuntimeError("no memory for it")
+        return whole(scene, *words, **options)
+
+    monkeypatch.setattr(segmenter.Scene, "segment", faulty)
+    assert segment(other, photo, "--minerals", "pyrite,galena", "--out", tmp_path / "out") == 1
+    assert f"error: {other}: no memory for it\n1 of 2" in capsys.readouterr().err
+    assert len(list((tmp_path / "out").glob("*_labels.png"))) == 1
+
+
 def test_a_name_with_a_comma_stays_one_name(tmp_path, quick, photo):
     names = 'pyrite,"copper ore, dull"'
     assert segment(photo, "--minerals", names, "--open", "--out", tmp_path) == 0

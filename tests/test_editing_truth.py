@@ -8,6 +8,7 @@ from PIL import Image
 
 from mineral_utils import lumenstone
 from mineral_utils.editing import (
+    Desk,
     Draft,
     EditError,
     Series,
@@ -248,6 +249,29 @@ def test_photos_of_one_name_get_numbers(tmp_path, typed_model):
     assert series.titles == ("1", "1_2", "1_2_2"), "none is lost"
     with pytest.raises(EditError, match="same name"):
         Series(typed_model, {"a b": "x", "a_b": "y"}, tmp_path, ["pyrite"])
+
+
+def test_a_photo_that_cannot_be_read_does_not_bar_the_way(tmp_path, typed_model):
+    for name in ("b.png", "d.png"):
+        Image.fromarray(typed_scene(HALVES, seed=5).photo.image).save(tmp_path / name)
+    paths = [tmp_path / f"{name}.png" for name in "abcd"]
+    paths[0].write_text("no picture")
+    paths[2].write_bytes(b"")
+    desk = Desk(Series(typed_model, paths, tmp_path / "kept", ["pyrite", "galena"]))
+    assert "a.png: this is a text file" in desk.open() and desk.title == "b"
+    assert "c.png: the file is empty" in desk.go(+1) and desk.title == "d"
+    desk.go(-1)
+    assert desk.title == "b"
+    with pytest.raises(PhotoError, match="a.png: this is a text file"):
+        desk.go(-1)
+    assert desk.title == "b"
+
+
+def test_what_is_no_upload_is_no_photo(tmp_path, typed_model):
+    (tmp_path / "uploads").mkdir()
+    for name in (".DS_Store", ".a.12345678.part.png", "a.png"):
+        (tmp_path / "uploads" / name).write_bytes(b"")
+    assert Series(typed_model, {}, tmp_path, ["pyrite"]).titles == ("a",)
 
 
 def test_an_upload_is_kept_and_what_is_no_picture_is_not(tmp_path, typed_model):

@@ -134,6 +134,16 @@ def test_png_is_indexed_and_in_the_vocabulary_s_colours(tmp_path):
     assert about["size_px"] == [11, 7]
 
 
+def test_a_map_of_a_large_photo_is_read(tmp_path, monkeypatch):
+    """Pillow's guard against bombs stands far below the photos that are segmented here."""
+    path = export_map("a.jpg", LABELS, tmp_path, ["png"], names=NAMES)[0]
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
+    assert (read_png(path).labels == LABELS).all()
+    path.write_text("no picture")
+    with pytest.raises(ValueError, match="is no PNG"):
+        read_png(path)
+
+
 def test_png_of_another_map_is_refused(tmp_path):
     export_map("a.jpg", LABELS, tmp_path, ["png"], names=NAMES)
     Image.fromarray(LABELS).save(tmp_path / "a_indexed.png")

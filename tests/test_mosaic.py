@@ -295,6 +295,16 @@ def test_one_program_at_a_time(model, photo, tmp_path):
         encode(model, photo, tmp_path)
 
 
+def test_a_folder_that_cannot_be_used_is_named(model, photo, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(MosaicError, match="the folder file cannot be written .*another folder"):
+        encode(model, photo, tmp_path / "file")
+    (tmp_path / "out" / "encoded").mkdir(parents=True)
+    (tmp_path / "out" / "encoded" / "about.json").write_text('{"photo"')
+    with pytest.raises(MosaicError, match="about.json in out/encoded cannot be read"):
+        encode(model, photo, tmp_path / "out")
+
+
 def test_what_cannot_be_done_is_said_before_the_work(model, photo, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="at a scale of 0.1 this photo is 112 x 96 px, smaller"):
         encode(model, photo, tmp_path / "a", scale=0.1)
@@ -425,6 +435,21 @@ def test_command_says_what_is_damaged(photo, tmp_path, capsys):
     said = capsys.readouterr()
     assert "1 places cannot be read and are unknown:\n  rows 0 to 127, columns 0 to" in said.err
     assert "unknown" in said.out
+
+
+def test_command_that_is_ended_says_how_to_go_on(photo, tmp_path, capsys, monkeypatch):
+    def ended(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mineral_utils.mosaic.mosaic.encode_mosaic", ended)
+    assert command(photo, "--minerals", "pyrite", "--out", tmp_path / "out") == 130
+    assert "start again with the same words" in capsys.readouterr().err
+
+
+def test_a_scale_beyond_tiff_s_numbers_stands_in_the_table_alone(undisturbed):
+    """TIFF states pixels a centimetre as a fraction of two numbers of 32 bits."""
+    found = ask(replace(undisturbed, um_per_px=1e-9), stem="beyond")
+    assert found.path.exists() and found.table[0]["area_mm2"] < 1e-15
 
 
 def test_command_refuses_bad_photos_and_names_in_a_sentence(photo, tmp_path, capsys):

@@ -148,9 +148,11 @@ def _few(options: argparse.Namespace, order) -> int:
             written = export_map(
                 photo, result, options.out, order.formats, stem=stem, note=model.banner
             )
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RuntimeError, MemoryError) as error:
             failed += 1
-            print(f"error: {error}", file=sys.stderr)
+            reason = str(error) or type(error).__name__
+            known = isinstance(error, ValueError | OSError)  # these name the photo
+            print(f"error: {reason if known else f'{path}: {reason}'}", file=sys.stderr)
             continue
         for note in photo.notes:
             print(f"{Path(path).name}: {note}", file=sys.stderr)

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from ..confidence import warnings_for
 from ..minerals import OPEN_HINT, UnknownMineral
+from ..photos import PhotoError
 from ..segmentation import Segmentation
 from .draft import Draft
 from .live import LiveView
@@ -75,10 +76,11 @@ class Desk:
 
     # ---- photos ----------------------------------------------------------------------------------
     def open(self, title: str | None = None) -> str:
-        """Open a photo; by default the first that is not done."""
-        title = title or self.series.next_open() or next(iter(self.series.titles), None)
-        if title is None:
-            raise EditError("there is no photo yet; choose or upload one")
+        """Open a photo; by default the first that is not done and can be read."""
+        if not title:
+            titles = self.series.titles
+            open_ones = [each for each in titles if self.series.status(each) != "done"]
+            return self._open_first(open_ones or titles)
         draft = self.series.open(title)
         if self.draft is not None and self.draft.journal.path != draft.journal.path:
             self.draft.close()
@@ -90,11 +92,26 @@ class Desk:
         return " ".join([*said, *photo.notes, *draft.notes])
 
     def go(self, by: int) -> str:
-        """Open the photo `by` places after this one (before it, where negative)."""
-        there = self.series.beside(self.title or "", by)
-        if there is None:
+        """Open the photo `by` places after this one (before it, where negative), or if it cannot be
+        read the next such."""
+        there, titles = self.title or "", []
+        while (there := self.series.beside(there, by)) is not None:
+            titles.append(there)
+        if not titles:
             raise EditError(f"this is the {'last' if by > 0 else 'first'} photo of the series")
-        return self.open(there)
+        return self._open_first(titles)
+
+    def _open_first(self, titles: Sequence[str]) -> str:
+        """Open the first of these that can be read; the sentences name those that cannot."""
+        said: list[str] = []
+        for title in titles:
+            try:
+                return " ".join([*said, self.open(title)])
+            except PhotoError as error:
+                said.append(f"Left out: {error}")
+        if said:
+            raise PhotoError(" ".join(said))
+        raise EditError("there is no photo yet; choose or upload one")
 
     def upload(self, name: str, content: bytes) -> str:
         """Take a photo that was sent from a browser, and open it."""

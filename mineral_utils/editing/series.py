@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..photos import Photo, PhotoError, load_photo
 from ..photos.checks import shown
+from ..run import replacing
 from ..segmenter import Segmenter
 from .draft import Draft
 from .journal import SUFFIX, read_events
@@ -58,7 +59,8 @@ class Series:
             raise EditError("two photos have the same name; give each its own")
         self._states: dict[str, tuple[tuple[int, int], str]] = {}
         sent = self.folder / UPLOADS
-        for path in sorted(sent.iterdir()) if sent.is_dir() else ():
+        kept = sorted(sent.iterdir()) if sent.is_dir() else ()
+        for path in (path for path in kept if not path.name.startswith(".")):
             self._photos.setdefault(path.stem, path)  # photos that were uploaded before
 
     @property
@@ -145,8 +147,8 @@ class Series:
         title = _unlike(safe_stem(Path(file).stem), self._photos)
         path = self.folder / UPLOADS / f"{title}{Path(file).suffix.lower()}"
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            with replacing(path) as aside:
+                aside.write_bytes(content)
         except OSError as error:
             raise PhotoError(
                 f"{file}: could not be kept in {self.folder.name}/{UPLOADS} "

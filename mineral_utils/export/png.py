@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from ..run import file_sha256, write_json
 from .mineral_map import UNKNOWN, UNKNOWN_COLOUR, MineralMap
@@ -62,7 +63,11 @@ def read_png(path: str | Path) -> MineralMap:
     """
     path = Path(path)
     about = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    with Image.open(path) as picture:
+    try:
+        picture = PngImageFile(path)  # Image.open would refuse maps of large photos
+    except SyntaxError as error:
+        raise ValueError(f"{path.name} is no PNG; give the file that export_map wrote") from error
+    with picture:
         if picture.mode != "P":
             raise ValueError(
                 f"{path.name} has no palette (mode {picture.mode}), so it is no map of this suite; "

@@ -189,7 +189,7 @@ def _write(answer: Answer, tile: int, um_per_px: float | None, progress: bool) -
             yield np.pad(part, ((0, tile - part.shape[0]), (0, tile - part.shape[1])))
 
     known = {}
-    if um_per_px is not None:
+    if um_per_px is not None and 1e4 / um_per_px < 2**32:  # TIFF's numbers end there
         known = {"resolution": (1e4 / um_per_px,) * 2, "resolutionunit": "CENTIMETER"}
     with replacing(answer.path) as aside:
         tifffile.imwrite(

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it: 0 when all went well, 1 where the photo or a part of it cannot be read, 2 for wrong
-    use."""
+    use, 130 when ended."""
     from ..minerals import vocabulary
     from ..photos import PhotoError
     from ..segmenter import load_model
@@ -78,6 +78,9 @@ def run(options: argparse.Namespace) -> int:
             tile=options.tile,
             credit=options.credit,
         )
+    except KeyboardInterrupt:
+        print("ended; start again with the same words to go on", file=sys.stderr)
+        return 130
     except (PhotoError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

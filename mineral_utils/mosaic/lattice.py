@@ -181,7 +181,8 @@ def lay(
     if min(size) < preset.crop:
         raise ValueError(
             f"at a scale of {scale:.3g} this photo is {size[1]} x {size[0]} px, smaller than a "
-            f"window of {preset.crop} px; raise the scale, or segment it in one pass (model.encode)"
+            f"window of {preset.crop} px; raise the scale, or segment it in one pass "
+            "(model.encode, or the command segment)"
         )
     seen = tuple(min(side, view) for side in size)
     dino = patch // max(round(patch / encoders.dino.patch), 1)

@@ -156,7 +156,6 @@ class Mosaic:
         lattice = self.lattice.moved(down, right, self.model.encoders.clip.patch)
         folder = self.folder / f"moved_{lattice.offset[0]}_{lattice.offset[1]}"
         with locked(folder):
-            (folder / FOLDER).mkdir(exist_ok=True)
             about = _about(self.model, self.preset, lattice) | {"photo": self.key}
             claim(folder / FOLDER, about, again=("photo",))
             store = Store(folder / FOLDER)
@@ -234,7 +233,6 @@ def encode_mosaic(
         about = _about(model, preset, lattice)
         about["photo"] = {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns}
         with locked(folder):
-            (folder / FOLDER).mkdir(exist_ok=True)
             anew = claim(folder / FOLDER, about, again=("photo",) if same_photo else ())
             store = Store(folder / FOLDER)
             damaged = working.shrink(

@@ -145,18 +145,27 @@ def locked(folder: Path) -> Iterator[None]:
     Raises
     ------
     MosaicError
-        Another program works in the folder.
+        Another program works in the folder, or it cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / LOCK, timeout=0)
     try:
-        with FileLock(folder / LOCK, timeout=0):
-            for left in (*folder.glob(".*.part*"), *(folder / FOLDER).rglob(".*.part*")):
-                left.unlink()
-            yield
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except Timeout as error:
         raise MosaicError(
             f"another program is working in {folder.name}; wait for it, or choose another folder"
         ) from error
+    except OSError as error:
+        raise MosaicError(
+            f"the folder {folder.name} cannot be written ({error.strerror or error}); make room, "
+            "or choose another folder"
+        ) from error
+    try:
+        for left in (*folder.glob(".*.part*"), *(folder / FOLDER).rglob(".*.part*")):
+            left.unlink()
+        yield
+    finally:
+        lock.release()
 
 
 def claim(folder: Path, about: Mapping[str, Any], *, again: Sequence[str] = ()) -> bool:
@@ -181,7 +190,13 @@ def claim(folder: Path, about: Mapping[str, Any], *, again: Sequence[str] = ()) 
     if not path.exists():
         write_json(path, about)
         return False
-    found = json.loads(path.read_text("utf-8"))
+    try:
+        found = dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError) as error:
+        raise MosaicError(
+            f"{ABOUT} in {folder.parent.name}/{folder.name} cannot be read ({error}), so it is not "
+            "known what the folder belongs to; choose another one"
+        ) from error
     unlike = differences(found, about)
     refused = [said for key, said in unlike.items() if key.split(".")[0] not in again]
     if refused:
