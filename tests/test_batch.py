@@ -107,6 +107,19 @@ def test_links_that_lead_nowhere_stop_nothing(tmp_path):
     assert found.left_alone == {"link(s) to folders": 1}
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
+def test_a_folder_that_must_not_be_entered_is_told(tmp_path):
+    touch(tmp_path, "ore/a.png", "ore/closed/b.png", "ore/listed/c.png", "ore/listed/d.txt")
+    (tmp_path / "ore" / "closed").chmod(0)
+    (tmp_path / "ore" / "listed").chmod(0o444)
+    found = find_photos(tmp_path / "ore")
+    (tmp_path / "ore" / "closed").chmod(0o755)
+    (tmp_path / "ore" / "listed").chmod(0o755)
+    assert list(found.photos) == ["ore/a.png", "ore/listed/c.png"]
+    assert found.closed == ["closed (Permission denied)"]
+    assert found.left_alone == {".txt": 1}
+
+
 def test_results_of_another_run_are_no_photos(tmp_path):
     touch(tmp_path, "ore/a.png", "ore/maps/ore/a_map.png", "ore/maps/contact_sheet.png")
     touch(tmp_path, "ore/maps/run.json", "ore/maps/journal.jsonl", "ore/day 2/run.json")

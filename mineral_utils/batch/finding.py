@@ -124,13 +124,14 @@ def _in_folder(
 
 def _results(folder: Path) -> bool:
     """Whether another run wrote its maps here: they are no photos."""
-    return all((folder / name).is_file() for name in (RUN, JOURNAL))
+    # not pathlib's, which raise where a folder must not be entered
+    return all(os.path.isfile(folder / name) for name in (RUN, JOURNAL))
 
 
 def _kind(path: Path) -> str:
     """What a thing that is left alone is called when it is counted."""
-    if path.is_dir():
-        return "link(s) to folders" if path.is_symlink() else "folder(s) of results"
+    if os.path.isdir(path):
+        return "link(s) to folders" if os.path.islink(path) else "folder(s) of results"
     return path.suffix.lower() or "without suffix"
 
 
