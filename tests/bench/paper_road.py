@@ -137,11 +137,9 @@ def main(wanted: Sequence[str]) -> int:
             execute_lesson(lesson, out / lesson.name, given)
             written = sorted((folder / "runs").rglob(f"{lesson.stem}/metrics.json"))
             numbers = json.loads(written[-1].read_text(encoding="utf-8"))
-            found[lesson.stem] = {
-                "seconds": round(time.perf_counter() - began, 1),
-                "metrics": sorted(numbers),
-            }
-            print(lesson.stem, json.dumps(found[lesson.stem]), flush=True)
+            found[lesson.stem] = {"metrics": sorted(numbers)}
+            seconds = round(time.perf_counter() - began)
+            print(f"{lesson.stem}, {seconds} s:", *sorted(numbers), flush=True)
             places["adapter"] = str(next((folder / "runs").rglob("tuned/adapter.safetensors"), ""))
     before = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
     write_json(OUT, before | found)
