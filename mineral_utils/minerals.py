@@ -12,6 +12,7 @@ IMA symbol, or by what one source calls it::
 
 from __future__ import annotations
 
+import csv
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -29,6 +30,7 @@ __all__ = [
     "Query",
     "UnknownMineral",
     "Vocabulary",
+    "split_names",
     "vocabulary",
 ]
 
@@ -284,6 +286,13 @@ class Vocabulary:
 def vocabulary() -> Vocabulary:
     """The vocabulary of the package, read and checked once."""
     return Vocabulary(Path(__file__).with_name("minerals.yaml"))
+
+
+def split_names(text: str) -> list[str]:
+    """Names with commas or line breaks between them; ``"a, b"`` in quotes is one name. An empty
+    place is an empty name."""
+    line = ",".join(text.splitlines())
+    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
 def _spoken(word: str, mineral: Mineral) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,12 +46,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run it: 0 when all went well, 1 when a photo failed, 2 for wrong use, 130 when ended."""
+    from ..minerals import split_names
     from .finding import is_folder
     from .order import Order
 
     try:
         order = Order(
-            names=_names(options.minerals),
+            names=split_names(options.minerals),
             profile=options.profile,
             preset=options.preset,
             adapter=options.adapter,
@@ -74,11 +74,6 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("ended; start again with the same words to go on", file=sys.stderr)
         return 130
-
-
-def _names(text: str) -> list[str]:
-    line = ",".join(text.splitlines())  # names one below the other
-    return [name.strip() for name in next(csv.reader([line], skipinitialspace=True), [])]
 
 
 def _formats(text: str) -> list[str]:

@@ -13,7 +13,8 @@ class AdaptedLinear(Linear):
     (x A^T) B^T where both are the same to rounding: one adapter, no dropout, full precision.
 
     With hundreds of rows for each column of W, adding B A to W costs next to nothing, while the
-    two products, the factor and the sum on all outputs take a third of a step on narrow towers.
+    two products, the factor and the sum on all outputs take over a quarter of a step on narrow
+    towers.
     Everything else (other precisions, dropout, several adapters) is left to peft.
     """
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from functools import cache
 
-from ..minerals import AmbiguousMineral, UnknownMineral, vocabulary
+from ..minerals import AmbiguousMineral, UnknownMineral, split_names, vocabulary
 
 
 def typed_names(text: str) -> list[str]:
-    """Names out of one typed line: commas between them; ``"a, b"`` in quotes is one name."""
-    line = ",".join(text.splitlines())  # pasted, one below the other
-    row = next(csv.reader([line], skipinitialspace=True), [])
-    return [name.strip() for name in row if name.strip()]
+    """The names in what was typed or pasted, see `mineral_utils.minerals.split_names`."""
+    return [name for name in split_names(text) if name]
 
 
 def with_names(names: Sequence[str], text: str, *, free_text: bool = False) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -43,14 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run it: 0 when all went well, 1 where the photo or a part of it cannot be read, 2 for wrong
     use, 130 when ended."""
-    from ..minerals import vocabulary
+    from ..minerals import split_names, vocabulary
     from ..photos import PhotoError
     from ..segmenter import load_model
     from . import MosaicError, encode_mosaic
 
     try:
-        line = ",".join(options.minerals.splitlines())  # names one below the other
-        names = [n.strip() for n in next(csv.reader([line], skipinitialspace=True), [])]
+        names = split_names(options.minerals)
         vocabulary().queries(names, open_vocabulary=options.open)  # before the models are loaded
         model = load_model(
             options.profile,
