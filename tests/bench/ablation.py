@@ -33,7 +33,7 @@ from mineral_utils.run import record, write_json
 from mineral_utils.scoring import score, section_cases
 from mineral_utils.sections import validation_section
 from mineral_utils.segmenter import Segmenter, load_model
-from mineral_utils.training import section_examples, tune
+from mineral_utils.training import Tuned, section_examples, tune
 
 OUT, FIGURE = Path("figures/results/ablation"), Path("figures/ablation.png")
 WORK = Path("runs/bench/ablation")
@@ -105,6 +105,13 @@ def recipe_of(cell: str, seed: int) -> Recipe:
     )
 
 
+def whole(tuned: Tuned) -> Path:
+    """The adapter of a course that ran to its end; one that was cut short is not scored."""
+    if not tuned.finished:
+        sys.exit("interrupted; the same command goes on from the last checkpoint")
+    return tuned.adapter
+
+
 def run_cell(cell: str, seed: int, sam: SamEncoder) -> dict:
     """Tune, score; `base` is scored alone, `prompts` differs from `paper` only when asked."""
     recipe, adapter, began = recipe_of(cell, seed), None, time.perf_counter()
@@ -112,7 +119,7 @@ def run_cell(cell: str, seed: int, sam: SamEncoder) -> dict:
         same = "paper" if cell == "prompts" else cell
         examples = section_examples(SECTIONS, WORK / "sections")
         out = WORK / f"{same}-{seed}"
-        adapter = tune("demo", examples, recipe_of(same, seed), out=out).adapter
+        adapter = whole(tune("demo", examples, recipe_of(same, seed), out=out))
     seconds = time.perf_counter() - began
     model = load_model("demo", adapter=adapter)
     if cell == "prompts":

@@ -42,6 +42,8 @@ from mineral_utils.sections import Section, frozen, render, reseed, validation_s
 from mineral_utils.segmenter import load_model
 from mineral_utils.training import lumenstone_examples, section_examples, tune
 
+from .ablation import whole
+
 OUT, WORK = Path("figures/results/sources.json"), Path("runs/bench/sources")
 NAMES = vocabulary().paper_names
 SECTIONS, EPOCHS = 2000, 8  # digital sections to tune on
@@ -70,7 +72,7 @@ def open_vocabulary() -> dict:
     ]
     examples = section_examples(SECTIONS, WORK / "sections", names=taught).some(clean)
     tuned = tune("demo", examples, "dense-small", epochs=EPOCHS, out=WORK / "open")
-    models = {"base": load_model("demo"), "tuned": load_model("demo", adapter=tuned.adapter)}
+    models = {"base": load_model("demo"), "tuned": load_model("demo", adapter=whole(tuned))}
     rarer = tuple(name for name in vocabulary().names if name not in NAMES)
     known = section_cases((validation_section(FIRST + k) for k in range(SCORED)), NAMES)
     strange = section_cases(map(rare_section, rarer), NAMES + rarer)
@@ -117,7 +119,7 @@ def recipes() -> dict:
     """Untuned, tuned as the paper did, tuned as shipped: on frozen set a."""
     drawn = section_examples(LONG_SECTIONS, WORK / "long")
     paper = tune("demo", drawn, "one-hot-small", epochs=LONG_EPOCHS, out=WORK / "paper")
-    adapters = {"base": None, "paper's recipe": paper.adapter, "shipped": "miniature:ore"}
+    adapters = {"base": None, "paper's recipe": whole(paper), "shipped": "miniature:ore"}
     models = {name: load_model("demo", adapter=adapter) for name, adapter in adapters.items()}
     choosing = [validation_section(FIRST + k) for k in range(12)]
     chosen = answers(models, section_cases(choosing, NAMES), NAMES, protocols=("all",))
@@ -146,11 +148,11 @@ def photos() -> dict:
     recipe = load_recipe("sets-small", epochs=PHOTO_EPOCHS)
     after = {"rate": recipe.rate / 4, "warm": 0.1}  # what is known already shall stay
     adapters = {
-        "photos": tune("demo", real, recipe, out=WORK / "photos").adapter,
+        "photos": whole(tune("demo", real, recipe, out=WORK / "photos")),
         "sections": "miniature:ore",
-        "sections, then photos": tune(
-            "demo", real, recipe, out=WORK / "after", start=weight_file("ore"), **after
-        ).adapter,
+        "sections, then photos": whole(
+            tune("demo", real, recipe, out=WORK / "after", start=weight_file("ore"), **after)
+        ),
     }
     models = {"base": load_model("demo")}
     models |= {name: load_model("demo", adapter=adapter) for name, adapter in adapters.items()}
