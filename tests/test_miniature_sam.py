@@ -14,6 +14,7 @@ from mineral_utils import refine
 from mineral_utils.encoders.build import build_sam
 from mineral_utils.encoders.sam import SamEncoder
 from mineral_utils.miniature import sam as training
+from mineral_utils.miniature import sam_batch as batch
 from mineral_utils.miniature import sam_colour, sam_start, world
 from mineral_utils.miniature import sam_measure as measure
 from mineral_utils.miniature import sam_model as model
@@ -24,6 +25,7 @@ from mineral_utils.miniature.things import Thing
 from mineral_utils.profiles import ModelSpec
 
 SMALL = {"image_size": 448, "width": 32, "layers": 2, "heads": 2, "global_attn_indexes": [1]}
+FIRST = torch.zeros(1, dtype=torch.int64)  # one prompt, about the first view
 SMALL |= {"prompt_dim": 16, "decoder_mlp_dim": 16}
 
 
@@ -230,34 +232,42 @@ def test_what_a_token_shows_is_the_look_of_most_of_it():
     numbers = np.zeros((32, 32), int)
     numbers[:, 16:] = 1
     numbers[16:, 16:24] = 2  # half of the last token is one look, half another
-    assert model.token_looks(_view(numbers, looks=[7, 3, 7])).tolist() == [7, 3, 7, -1]
+    assert scenes.token_looks(_view(numbers, looks=[7, 3, 7])).tolist() == [7, 3, 7, -1]
     half = replace(_view(numbers, looks=[7, -1, 7]), segments=np.where(numbers == 1, -1, 0))
-    assert model.token_looks(half).tolist() == [7, -1, 7, -1]
+    assert scenes.token_looks(half).tolist() == [7, -1, 7, -1]
 
 
 def test_mishearing_falls_as_tokens_listen_to_their_own_look():
-    looks = torch.tensor([0, 0, 1, 1, -1])
-    same = (looks[:, None] == looks) & (looks >= 0)
-    values = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1], [1, 1]])[None]
+    looks = torch.tensor([[0, 0, 1, 1, -1]])
+    same = (looks[0, :, None] == looks[0]) & (looks[0] >= 0)
+    values = torch.tensor([[1.0, 0], [1, 0], [0, 1], [0, 1], [1, 1]])[None, None]
     even = torch.full((1, 5, 5), 0.2)
     fair = (same / same.sum(1, keepdim=True).clamp(min=1))[None]
     wrong = (~same / (~same).sum(1, keepdim=True))[None]
     losses, shares = zip(
-        *(model.mishearing(a, values, looks) for a in (fair, even, wrong)), strict=True
+        *(model.mishearing(a[None], values, looks) for a in (fair, even, wrong)), strict=True
     )
     assert losses[0] < losses[1] < losses[2]
     assert shares[0] == 1 and shares[2] < 0.5
-    mixed = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1], [1, 1]])[None]
-    assert model.mishearing(fair, mixed, looks)[0] > losses[0]  # the threshold must tell them apart
+    mixed = torch.tensor([[1.0, 0], [0, 1], [1, 0], [0, 1], [1, 1]])[None, None]
+    apart = model.mishearing(fair[None], mixed, looks)[0]
+    assert apart > losses[0]  # the threshold must tell them apart
 
 
 def test_a_token_cannot_please_by_hearing_itself_alone():
-    looks, values = torch.tensor([0, 0, 1, 1]), torch.eye(4)[None]
-    alone = torch.eye(4)[None]
+    looks, values = torch.tensor([[0, 0, 1, 1]]), torch.eye(4)[None, None]
+    alone = torch.eye(4)[None, None].requires_grad_()
     loss, share = model.mishearing(alone, values, looks)
     assert share < 0.5 and loss > 5
-    none = model.mishearing(alone, values, torch.tensor([0, 1, 2, -1]))
+    none = model.mishearing(alone, values, torch.tensor([[0, 1, 2, -1]]))
     assert none[0] == 0 and none[1].isnan()  # nobody has company: nothing to teach
+    both = model.mishearing(
+        *(t.expand(2, -1, -1, -1) for t in (alone, values)),
+        torch.tensor([[0, 0, 1, 1], [0, 1, 2, -1]]),
+    )
+    assert torch.equal(both[0], loss) and torch.equal(both[1], share)  # the other view is left out
+    both[0].backward()
+    assert alone.grad.isfinite().all()
 
 
 def test_a_coarse_map_is_near_its_mask():
@@ -293,9 +303,32 @@ def test_a_window_of_the_canvas_asks_with_its_own_positions(small):
         here, there = model.encode(small, pixels, [(0, 0), (14, 14)])[0]
         assert not torch.allclose(here, there), "positions of the canvas, not of the window"
         points = (torch.tensor([[[300.0, 300.0]]]), torch.ones(1, 1))
-        logits, expected, fine = model.decode(small, there, (14, 14), points, None, None)
+        logits, expected, fine = model.decode(
+            small, there[None], [(14, 14)], FIRST, points, None, None
+        )
     assert logits.shape == (1, 4, 56, 56) and expected.shape == (1, 4)
     assert fine.shape == (1, 2, 56, 56)
+
+
+def test_prompts_about_several_views_are_answered_as_by_the_stock_decoder(small):
+    generator = torch.Generator().manual_seed(0)
+    embeddings = torch.randn(2, 16, 28, 28, generator=generator)
+    boxes = torch.rand(3, 4, generator=generator) * 400
+    coarse, of = torch.randn(3, 1, 112, 112, generator=generator), torch.tensor([1, 0, 1])
+    with torch.no_grad():
+        ours = model.decode(small, embeddings, [(0, 0), (0, 0)], of, None, boxes, coarse)
+        for number, view in enumerate(of.tolist()):
+            sparse, dense = small.prompt_encoder(
+                None, boxes[number : number + 1], coarse[number : number + 1]
+            )
+            stock = small.mask_decoder.predict_masks(
+                image_embeddings=embeddings[view : view + 1],
+                image_pe=small.prompt_encoder.get_dense_pe(),
+                sparse_prompt_embeddings=sparse,
+                dense_prompt_embeddings=dense,
+            )
+            for mine, theirs in zip(ours[:2], stock, strict=True):
+                torch.testing.assert_close(mine[number : number + 1], theirs, atol=1e-5, rtol=1e-4)
 
 
 def _read(seen: torch.Tensor, wanted: torch.Tensor) -> float:
@@ -308,7 +341,8 @@ def _read(seen: torch.Tensor, wanted: torch.Tensor) -> float:
 def test_before_any_training_cells_know_their_colour(pool):
     sam = model.new_model(20)
     views = [scenes.draw_view(pool, np.random.default_rng(s), 224, 896) for s in range(16)]
-    pixels = torch.stack([training._pixels(sam, view) for view in views])
+    pixels = np.stack([view.pixels for view in views])
+    pixels = training._pixels(sam, pixels, [view.valid for view in views])
     sam_colour.pass_colours(sam, pixels)
     colours = torch.nn.functional.avg_pool2d(pixels, 4)
     shares = []
@@ -317,7 +351,7 @@ def test_before_any_training_cells_know_their_colour(pool):
             embedding = model.encode(sam, pixels[number : number + 1], [view.place])[0][0]
             box = torch.tensor([[30.0, 40.0, 150.0, 170.0]])
             box = box + 16 * torch.tensor([*view.place[::-1]] * 2)
-            _, _, fine = model.decode(sam, embedding, view.place, None, box, None)
+            _, _, fine = model.decode(sam, embedding[None], [view.place], FIRST, None, box, None)
             for colour in colours[number].flatten(1):
                 shares.append(_read(fine[0].flatten(1).T, colour))
     assert np.mean(shares) > 0.75
@@ -330,7 +364,7 @@ def test_a_coarse_mask_goes_through_before_any_training():
     box = torch.tensor([[60.0, 40.0, 190.0, 180.0]])
     with torch.no_grad():
         embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(0, 0)])[0][0]
-        logits, _, _ = model.decode(sam, embedding, (0, 0), None, box, coarse)
+        logits, _, _ = model.decode(sam, embedding[None], [(0, 0)], FIRST, None, box, coarse)
     assert measure.iou(logits[0, 0].numpy() > 0, coarse[0, 0].numpy() > 0) > 0.7
 
 
@@ -360,10 +394,11 @@ def test_loss_and_iou_by_eye():
 def test_a_click_lies_on_an_error():
     truth = np.zeros((1, 16, 16), np.float32)
     truth[0, 4:8, 4:8] = 1
-    asked = prompts.Prompts("box", None, None, np.zeros((1, 4), np.float32), None, truth)
+    of = np.zeros(1, np.int64)
+    asked = prompts.Prompts("box", None, None, np.zeros((1, 4), np.float32), None, truth, of)
     for said, sign in ((torch.full((1, 16, 16), -3.0), 1), (torch.full((1, 16, 16), 3.0), 0)):
         given = model.Answer(torch.tensor(0.0), torch.zeros(1), said, torch.tensor(0.0))
-        click = model.correct(asked, given, (2, 0), np.random.default_rng(0))
+        click = model.correct(asked, given, [(2, 0)], np.random.default_rng(0))
         x, y = click.points[0, 0] // 4
         inside = 4 <= x < 8 and 4 <= y - 8 < 8  # two tokens down: eight cells
         assert click.signs.tolist() == [[sign]] and inside == bool(sign)
@@ -377,28 +412,46 @@ QUICK = {"scenes": 2, "views": 1, "prompts": 2, "small": 1.0, "whole": 0.0}
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     out = tmp_path_factory.mktemp("sam")
-    return out, training.train(out, steps=4, device="cpu", **QUICK)
+    return out, training.train(out, steps=6, device="cpu", **QUICK)
 
 
 def test_training_goes_on_where_it_was_stopped(trained, tmp_path, monkeypatch):
     learn, calls = training._Course.learn, []
 
-    def stop_at_third(course, done):
+    def stop_at_third(course, batch, done):
         calls.append(done)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        learn(course, done)
+        learn(course, batch, done)
 
     monkeypatch.setattr(training, "SAVE_EVERY", 0.0)
     monkeypatch.setattr(training._Course, "learn", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
-        training.train(tmp_path, steps=4, device="cpu", **QUICK)
-    resumed = training.train(tmp_path, steps=4, device="cpu", **QUICK)
-    assert len(calls) == 5, "two steps, the one that broke, two more"
+        training.train(tmp_path, steps=6, device="cpu", **QUICK)
+    resumed = training.train(tmp_path, steps=6, device="cpu", **QUICK)
+    assert len(calls) == 7, "two steps, the one that broke, four more"
     for name, tensor in trained[1].state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     with pytest.raises(ValueError, match="another recipe"):
-        training.train(tmp_path, steps=4, device="cpu", **{**QUICK, "prompts": 3})
+        training.train(tmp_path, steps=6, device="cpu", **{**QUICK, "prompts": 3})
+
+
+def test_helpers_change_nothing(trained, tmp_path):
+    helped = training.train(tmp_path, steps=6, device="cpu", helpers=1, **QUICK)
+    for name, tensor in trained[1].state_dict().items():
+        assert torch.equal(tensor, helped.state_dict()[name]), name
+
+
+def test_a_batch_asks_about_all_its_views(trained):
+    pool = scenes.open_pool(trained[0] / "pool")
+    drawn = batch.draw_batch(pool, batch.Task(7, 3, 224, 896, 5, 4))
+    assert drawn.pixels.shape == (5, 224, 224, 3) and drawn.looks.shape == (5, 196)
+    assert len(drawn.questions) == 2
+    for asked in drawn.questions:
+        counts = np.bincount(asked.of, minlength=5)
+        assert set(counts) <= {0, 4} and counts.sum() == len(asked.truth) > 0
+        given = [a for a in (asked.points, asked.boxes, asked.masks) if a is not None]
+        assert given and {len(a) for a in given} == {len(asked.truth)}
 
 
 def test_training_changes_every_part(trained):
@@ -420,7 +473,7 @@ def test_export_writes_weights_and_card(trained, tmp_path, monkeypatch):
     path = measure.export(trained[0], tmp_path, numbers={"elsewhere": 0.5})
     assert path.stat().st_size <= 6_000_000
     card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert card["licence"] == "Apache-2.0" and card["time"]["steps"] == 4
+    assert card["licence"] == "Apache-2.0" and card["time"]["steps"] == 6
     assert (
         card["numbers"]["elsewhere"] == 0.5 and 0 <= card["numbers"]["world_held_out"]["box"] <= 1
     )
@@ -533,7 +586,7 @@ def _first_answer(points=None, boxes=None) -> tuple[np.ndarray, np.ndarray]:
     listening = sam.mask_decoder.transformer.layers[0].cross_attn_image_to_token
     listening.register_forward_hook(lambda module, given, out: heard.append(out[0]))
     embedding = model.encode(sam, torch.zeros(1, 3, 224, 224), [(20, 20)])[0][0]
-    logits, _, _ = model.decode(sam, embedding, (20, 20), points, boxes, None)
+    logits, _, _ = model.decode(sam, embedding[None], [(20, 20)], FIRST, points, boxes, None)
     wide = sam_start.work(len(sam_start._TYPES) + 5)
     return logits[0, 0].numpy(), heard[0][:, wide].view(14, 14).numpy()
 

@@ -18,6 +18,7 @@ def read_options(
     minutes: float,
     seed: int = 0,
     onward: bool = False,
+    views: bool = False,
 ) -> argparse.Namespace:
     """The command line of one training.
 
@@ -28,12 +29,14 @@ def read_options(
     arguments : words of the line; None takes those of the process
     minutes : how long, if neither ``--minutes`` nor ``--steps`` is given
     onward : offer ``--onward``
+    views : offer ``--views`` and ``--helpers``
 
     Returns
     -------
     argparse.Namespace
         ``out``, ``minutes`` or ``steps`` (the other is None), ``seed``, ``device``, ``resume``,
-        ``export``, ``numbers`` (a dict or None), and ``onward`` where it is offered.
+        ``export``, ``numbers`` (a dict or None), and ``onward``, ``views``, ``helpers`` where they
+        are offered.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m mineral_utils.miniature {kind}", description=what
@@ -53,6 +56,11 @@ def read_options(
             "--onward",
             action="store_true",
             help="begin with the shipped weights",
+        )
+    if views:
+        parser.add_argument("--views", type=int, help="a step, 2 if unsaid; a GPU takes 16")
+        parser.add_argument(
+            "--helpers", type=int, default=0, help="processes that draw views ahead, for a GPU"
         )
     parser.add_argument(
         "--export", action="store_true", help="afterwards measure, and write weights and card"

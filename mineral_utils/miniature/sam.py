@@ -1,10 +1,12 @@
 """A small segment-anything model that learns points, boxes and coarse masks on the general world.
 
     python -m mineral_utils.miniature sam --minutes 90 --export
+    python -m mineral_utils.miniature sam --minutes 8 --views 16 --helpers 15 --export  # on a GPU
 
 Stopped at any moment, the same command goes on from the last checkpoint. With ``--steps`` the
 course depends on the seed alone; with ``--minutes`` the schedule follows the clock. Most steps see
-windows of 448 px of SAM's canvas, which cost a fifth of it; the last ones see all of it.
+windows of 448 px of SAM's canvas, which cost a fifth of it; the last ones see all of it. On a GPU
+drawing is the slow part: helpers draw ahead.
 """
 
 from __future__ import annotations
@@ -19,31 +21,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..run import pick_device, replacing, set_seed
 from .course import read_options, trim_curve
+from .sam_batch import Batch, Drawer, Task
 from .sam_colour import pass_colours
-from .sam_model import (
-    HEARD,
-    answer,
-    correct,
-    encode,
-    mishearing,
-    new_model,
-    token_looks,
-)
-from .sam_prompts import Pieces, draw_prompts
-from .sam_scenes import Pool, View, draw_pool, draw_view
+from .sam_model import HEARD, answer, correct, encode, mishearing, new_model
+from .sam_prompts import Prompts
+from .sam_scenes import Pool, draw_pool, draw_view
 from .store import shipped_state
 
 SAVE_EVERY = 240.0  # seconds between checkpoints
-# the two kinds of prompts that a view is asked with
-MIX = (("point", "class"), ("box", "class"), ("both", "box"), ("point", "both"), ("box", "logits"))
-SHARES = (0.2, 0.3, 0.2, 0.2, 0.1)
+CLICKS = 0.15  # how often an answer is asked again with a click on an error
 
 
 @dataclass(frozen=True)
@@ -52,8 +44,8 @@ class Recipe:
 
     seed : of weights, scenes and everything drawn
     scenes : in the pool
-    views : images a step; on the whole canvas one
-    prompts : a kind and image
+    views : images a step; on small windows twice, on the whole canvas half as many
+    prompts : a kind and image; on the whole canvas twice as many
     rate : highest learning rate; it warms up over `warm` steps and falls as a cosine to a hundredth
     decay : weight decay of matrices
     window : px of SAM's canvas that a view shows
@@ -76,6 +68,15 @@ class Recipe:
     average: float = 0.995
     onward: bool = False
 
+    def task(self, step: int, done: float, canvas: int) -> Task:
+        """What a step sees, when a share `done` of the training lies behind it."""
+        side, views, prompts = self.window, self.views, self.prompts
+        if done < self.small:
+            side, views = side // 2, views * 2
+        elif done >= 1 - self.whole:
+            side, views, prompts = canvas, max(1, views // 2), prompts * 2
+        return Task(self.seed, step, side, canvas, views, prompts)
+
 
 # ---- training ----------------------------------------------------------------------------------
 def train(
@@ -85,6 +86,7 @@ def train(
     device: str = "auto",
     seed: int = 20,
     resume: bool = True,
+    helpers: int = 0,
     **changes,
 ) -> Sam:
     """Train the small SAM.
@@ -97,6 +99,8 @@ def train(
         resumed parts
     device : see `mineral_utils.run.pick_device`
     resume : go on from the checkpoint in `out`
+    helpers : processes that draw scenes and views ahead; 0 draws them here, which on a CPU costs a
+        sixth of the time. With `steps` the number changes nothing in the result
     **changes : of `Recipe`
 
     Returns
@@ -111,7 +115,7 @@ def train(
     if (minutes is None) == (steps is None):
         raise ValueError("give either minutes or steps, to say how long to train")
     out, recipe = Path(out), Recipe(seed=seed, **changes)
-    pool = draw_pool(out / "pool", recipe.scenes, seed=recipe.seed)
+    pool = draw_pool(out / "pool", recipe.scenes, seed=recipe.seed, helpers=helpers)
     course = _Course(recipe, pool, out, pick_device(device))
     if resume:
         course.go_on()
@@ -123,10 +127,18 @@ def train(
         unit="step" if steps else "min",
         mininterval=5,
     )
+
+    def share(step: int) -> float:
+        """Of the training that lies behind a step, as far as can be said when it is drawn."""
+        return step / steps if steps else course.seconds / (60 * minutes)
+
+    def plan(step: int) -> Task:
+        return recipe.task(step, share(step), course.sam.image_encoder.img_size)
+
     saved = time.monotonic()
-    with bar:
+    with bar, Drawer(out / "pool", plan, course.step, helpers) as drawer:
         while True:
-            done = course.step / steps if steps else course.seconds / (60 * minutes)
+            done = share(course.step)
             if time.monotonic() - saved > SAVE_EVERY or done >= 1:
                 course.save()
                 saved = time.monotonic()
@@ -136,7 +148,7 @@ def train(
             if done >= 1:
                 return course.mean
             begun = time.monotonic()
-            course.learn(done)
+            course.learn(drawer.draw(), done)
             course.seconds += time.monotonic() - begun
             course.report()
 
@@ -154,14 +166,15 @@ class _Course:
             draw_view(pool, np.random.default_rng((recipe.seed, 2, i)), side, canvas)
             for i in range(32)
         ]
-        pass_colours(self.sam, torch.stack([_pixels(self.sam, view) for view in first]))
+        pixels = np.stack([view.pixels for view in first])
+        pass_colours(self.sam, _pixels(self.sam, pixels, [view.valid for view in first]))
         if recipe.onward:
             self.sam.load_state_dict(shipped_state("sam"))
         self.mean = deepcopy(self.sam).eval()
         self.optimiser = self._optimiser()
         self.step, self.seconds = 0, 0.0
         self.shown: dict[str, float] = {}
-        self._tally: dict[str, list[float]] = {}
+        self._tally: dict[str, list[Tensor]] = {}
 
     def _optimiser(self) -> torch.optim.Optimizer:
         """Weight decay for matrices only, not for tables, codes, biases and norms."""
@@ -176,78 +189,61 @@ class _Course:
         ]
         return torch.optim.AdamW(groups, lr=self.recipe.rate, betas=(0.9, 0.98))
 
-    def learn(self, done: float) -> None:
+    def learn(self, batch: Batch, done: float) -> None:
         """One step; everything that it draws follows from the seed and its number.
 
         done : share of the training that lies behind, in [0, 1)
         """
         recipe, sam, step = self.recipe, self.sam, self.step
-        rng = np.random.default_rng((recipe.seed, 1, step))
-        canvas, side, views, asked = sam.image_encoder.img_size, recipe.window, recipe.views, 1
-        if done < recipe.small:
-            side, views = side // 2, views * 2
-        elif done >= 1 - recipe.whole:
-            side, views, asked = canvas, 1, 2
+        rng = np.random.default_rng((recipe.seed, 3, step))
         rate = recipe.rate * min(1, (step + 1) / recipe.warm)
         rate *= 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
-        drawn = [draw_view(self.pool, rng, side, canvas) for _ in range(views)]
-        pixels = torch.stack([_pixels(sam, view) for view in drawn])
-        embeddings, (attention, values) = encode(sam, pixels, [view.place for view in drawn])
-        losses = []
-        for number, (view, embedding) in enumerate(zip(drawn, embeddings, strict=True)):
-            looks = token_looks(view).to(sam.device)
-            if (looks >= 0).any():
-                loss, share = mishearing(attention[number], values[number], looks)
-                losses.append(HEARD * loss)
-                if share.isfinite():
-                    self._add("heard", share)
-            pieces = Pieces(view)
-            if len(pieces.usable):
-                losses += self._ask(pieces, embedding, rng, asked * recipe.prompts)
-        if losses:
-            loss = torch.stack(losses).sum() / views
-            if not torch.isfinite(loss):
-                raise FloatingPointError(
-                    f"the loss is not finite at step {step}; start again from the checkpoint with "
-                    "a lower rate"
-                )
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
-            self.optimiser.step()
+        pixels = _pixels(sam, batch.pixels, batch.valid)
+        embeddings, (attention, values) = encode(sam, pixels, batch.places)
+        looks = torch.from_numpy(batch.looks).to(sam.device)
+        loss, share = mishearing(attention, values, looks)
+        self._add("heard", share)
+        loss = HEARD * loss
+        for prompts in batch.questions:
+            loss = loss + self._ask(prompts, embeddings, batch.places, rng)
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
+        if not torch.isfinite(norm):
+            raise FloatingPointError(
+                f"the loss is not finite at step {step}; start again from the checkpoint with "
+                "a lower rate"
+            )
+        self.optimiser.step()
         self.step += 1
         keep = min(recipe.average, self.step / (self.step + 9))
         with torch.no_grad():
-            for kept, fresh in zip(self.mean.parameters(), sam.parameters(), strict=True):
-                kept.lerp_(fresh, 1 - keep)
+            torch._foreach_lerp_([*self.mean.parameters()], [*sam.parameters()], 1 - keep)
 
-    def _ask(self, pieces: Pieces, embedding: Tensor, rng, number: int) -> list[Tensor]:
-        """Losses of two kinds of prompts about a view, and of clicks now and then."""
-        losses = []
-        for kind in MIX[int(rng.choice(len(MIX), p=SHARES))]:
-            prompts = draw_prompts(pieces, rng, kind, number)
-            given = answer(self.sam, embedding, pieces.view, prompts)
-            losses.append(given.loss)
-            self._add(kind, given.iou.mean())
-            self._add("unread", given.unread)
-            if rng.random() < 0.15:
-                click = correct(prompts, given, pieces.view.place, rng)
-                given = answer(self.sam, embedding, pieces.view, click)
-                losses.append(given.loss)
-                self._add("click", given.iou.mean())
-        return losses
+    def _ask(self, prompts: Prompts, embeddings: Tensor, places, rng) -> Tensor:
+        """The loss of questions about the views, and of clicks now and then."""
+        given = answer(self.sam, embeddings, places, prompts)
+        loss = given.loss
+        self._add(prompts.kind, given.iou.mean())
+        self._add("unread", given.unread)
+        if rng.random() < CLICKS:
+            again = answer(self.sam, embeddings, places, correct(prompts, given, places, rng))
+            loss = loss + again.loss
+            self._add("click", again.iou.mean())
+        return loss
 
     def _add(self, kind: str, value: Tensor) -> None:
-        self._tally.setdefault(kind, []).append(float(value))
+        self._tally.setdefault(kind, []).append(value)  # read at the report: no waiting for a GPU
 
     def report(self) -> None:
         """A line of the curve every 50 steps: mean IoU of each kind of prompt, and how badly the
         picture could be read (`sam_model.unreadable`)."""
         if self.step % 50:
             return
-        self.shown = {kind: round(float(np.mean(v)), 3) for kind, v in sorted(self._tally.items())}
+        means = {kind: float(torch.stack(v).nanmean()) for kind, v in sorted(self._tally.items())}
+        self.shown = {kind: round(mean, 3) for kind, mean in means.items()}
         line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **self.shown}
         with self.curve.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
@@ -280,22 +276,25 @@ class _Course:
         trim_curve(self.curve, self.step)
 
 
-def _pixels(sam: Sam, view: View) -> Tensor:
-    """Normalised pixels of a view, zero in its padding, float32 [3, S, S]."""
-    height, width = view.valid
-    pixels = torch.from_numpy(view.pixels[:height, :width].copy()).permute(2, 0, 1)
-    pixels = (pixels.to(sam.device, torch.float32) - sam.pixel_mean) / sam.pixel_std
-    side = len(view.pixels)
-    return F.pad(pixels, (0, side - width, 0, side - height))
+def _pixels(sam: Sam, pixels: np.ndarray, valid: Sequence[tuple[int, int]]) -> Tensor:
+    """Normalised pixels of views, zero in their padding: uint8 [B, S, S, 3] to float32 [B, 3, S,
+    S]."""
+    raw = torch.from_numpy(pixels).to(sam.device).permute(0, 3, 1, 2)
+    result = (raw.float() - sam.pixel_mean) / sam.pixel_std
+    for number, (height, width) in enumerate(valid):
+        result[number, :, height:] = 0
+        result[number, :, :, width:] = 0
+    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature sam --help``."""
     options = read_options(
-        "sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20, onward=True
+        "sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20, onward=True, views=True
     )
-    given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
-    train(options.out, onward=options.onward, **given)
+    keys = ("minutes", "steps", "seed", "device", "resume", "onward", "helpers")
+    changes = {} if options.views is None else {"views": options.views}
+    train(options.out, **{key: getattr(options, key) for key in keys}, **changes)
     if options.export:
         from .sam_measure import export
 

@@ -7,7 +7,7 @@ Same modules as the real one (arXiv 2304.02643), 896 px: photos of 448 px come e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from ..encoders.build import build_sam
 from ..profiles import ModelSpec
 from .sam_prompts import CELL, Prompts
-from .sam_scenes import View
 from .sam_start import prime
 
 READABLE = 1.0  # weight of `unreadable` in the loss
@@ -120,31 +119,43 @@ def _steps(table: Tensor, side: int) -> Tensor:
 
 def decode(
     sam: Sam,
-    embedding: Tensor,
-    place: tuple[int, int],
+    embeddings: Tensor,
+    places: Sequence[tuple[int, int]],
+    of: Tensor,
     points: tuple[Tensor, Tensor] | None,
     boxes: Tensor | None,
     masks: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """All four masks of some prompts about one view, float32 [n, 4, cells, cells], the IoU that
-    the decoder expects of each, [n, 4], and the upscaled picture that masks are read from, [n,
-    prompt_dim / 8, cells, cells]; coordinates in px of the whole canvas."""
-    decoder, fine = sam.mask_decoder, []
-    side = embedding.shape[-1]
+    """All four masks of prompts about several views. The stock decoder takes one picture at a
+    time; this is its `predict_masks` with a picture for each prompt.
+
+    Parameters
+    ----------
+    embeddings : float32 [B, prompt_dim, side, side]
+    places : first token (row, column) of each view on the canvas
+    of : int64 [n], the view of each prompt
+    points, boxes, masks : as SAM's prompt encoder takes them, in px of the whole canvas
+
+    Returns
+    -------
+    (mask logits float32 [n, 4, cells, cells], the IoU that the decoder expects of each [n, 4], the
+    upscaled picture that masks are read from [n, prompt_dim / 8, cells, cells])
+    """
+    decoder, side = sam.mask_decoder, embeddings.shape[-1]
     sparse, dense = sam.prompt_encoder(points, boxes, masks)
-    position = sam.prompt_encoder.get_dense_pe()
-    row, column = place
-    hook = decoder.output_upscaling.register_forward_hook(lambda layer, _, out: fine.append(out))
-    try:
-        logits, expected = decoder.predict_masks(
-            image_embeddings=embedding[None],
-            image_pe=position[..., row : row + side, column : column + side],
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense[..., :side, :side],
-        )
-    finally:
-        hook.remove()
-    return logits, expected, fine[0]
+    canvas = sam.prompt_encoder.get_dense_pe()[0]
+    positions = torch.stack([canvas[:, r : r + side, c : c + side] for r, c in places])
+    source = embeddings[of] + dense[..., :side, :side]
+    output = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
+    tokens = torch.cat([output.expand(len(sparse), -1, -1), sparse], 1)
+    said, seen = decoder.transformer(source, positions[of], tokens)
+    fine = decoder.output_upscaling(seen.transpose(1, 2).view(source.shape))
+    readers = [
+        network(said[:, 1 + number])
+        for number, network in enumerate(decoder.output_hypernetworks_mlps)
+    ]
+    logits = torch.einsum("nkc,nchw->nkhw", torch.stack(readers, 1), fine)
+    return logits, decoder.iou_prediction_head(said[:, 0]), fine
 
 
 # ---- losses ------------------------------------------------------------------------------------
@@ -178,20 +189,16 @@ def unreadable(fine: Tensor, truth: Tensor, sample: int = 192) -> Tensor:
     truth : float32 [n, cells, cells]
     sample : cells taken for each target, all over the box around it and a little more
     """
-    side, chosen = truth.shape[-1], []
+    side, ends = truth.shape[-1], []
     # evenly spread, and the same at every call: a training that is stopped goes on as it would have
     count = torch.arange(1, sample + 1, device=truth.device, dtype=torch.float64)
-    spread = [(count * step) % 1 for step in (0.7548776662466927, 0.5698402909980532)]
-    for mask in truth > 0.5:
-        ends = []
-        for axis in (1, 0):
-            at = mask.any(axis).nonzero().flatten()
-            low, high = (int(at[0]), int(at[-1])) if len(at) else (0, side - 1)
-            margin = 2 + (high - low) // 6
-            low, high = max(low - margin, 0), min(high + margin, side - 1)
-            ends.append(low + (spread[axis] * (high - low + 1)).long())
-        chosen.append(ends[0] * side + ends[1])
-    index = torch.stack(chosen)
+    for axis, step in ((2, 0.7548776662466927), (1, 0.5698402909980532)):
+        at = (truth > 0.5).any(axis).float()
+        low, high = at.argmax(1), side - 1 - at.flip(1).argmax(1)  # all of it where nothing is
+        margin = 2 + (high - low) // 6
+        low, high = (low - margin).clamp(min=0), (high + margin).clamp(max=side - 1)
+        ends.append(low[:, None] + ((count * step % 1) * (high - low + 1)[:, None]).long())
+    index = ends[0] * side + ends[1]
     seen = fine.flatten(2).gather(2, index[:, None].expand(-1, fine.shape[1], -1)).transpose(1, 2)
     seen = torch.cat([seen, torch.ones_like(seen[..., :1])], -1)
     wanted = truth.flatten(1).gather(1, index) * 2 - 1
@@ -215,45 +222,36 @@ def mishearing(attention: Tensor, values: Tensor, looks: Tensor) -> tuple[Tensor
 
     Parameters
     ----------
-    attention, values : [heads, n, n], [heads, n, d] of the last block, one view
-    looks : int64 [n], equal where two tokens show the same look, -1 where a token shows none
+    attention, values : [B, heads, n, n], [B, heads, n, d] of the last block
+    looks : int64 [B, n], equal where two tokens of a view show the same look, -1 where a token
+        shows none
 
     Returns
     -------
-    (loss, share heard of the own look), scalars. The loss is the mean over tokens of three terms:
-    -log of that share; the cross-entropy of attention with an even spread over the own look, or a
-    token would do best to hear itself alone; and -log of the own look's part of a softmax over ten
-    times the cosine, so that the threshold too tells looks apart. A token itself counts nowhere.
+    (loss, share heard of the own look), scalars: means over tokens that have company, then over
+    views that have such tokens; 0 and NaN where none has. The loss is the sum of three terms: -log
+    of that share; the cross-entropy of attention with an even spread over the own look, or a token
+    would do best to hear itself alone; and -log of the own look's part of a softmax over ten times
+    the cosine, so that the threshold too tells looks apart. A token itself counts nowhere.
     """
-    alone = torch.eye(len(looks), dtype=torch.bool, device=looks.device)
-    same = (looks[:, None] == looks) & (looks >= 0) & ~alone
-    known = same.any(1)
-    if not known.any():
-        return values.sum() * 0, values.new_tensor(torch.nan)
+    alone = torch.eye(looks.shape[1], dtype=torch.bool, device=looks.device)
+    same = (looks[:, :, None] == looks[:, None]) & (looks >= 0)[:, None] & ~alone
+    known = same.any(2)
     unit = F.normalize(values, dim=-1)
-    cosine = unit @ unit.transpose(1, 2)
-    least = (1.2 * cosine.detach().mean((0, 2))).clamp(max=0.9)[:, None]
-    kept = (attention * (cosine.detach() > least)).mean(0).masked_fill(alone, 0)[known]
-    same = same[known]
-    share = (kept * same).sum(1) / kept.sum(1).clamp(min=1e-6)
-    spread = attention.mean(0)[known].clamp(min=1e-6).log()
-    logits = (10 * cosine.mean(0)).masked_fill(alone, -torch.inf)[known]
-    near = logits.masked_fill(~same, -torch.inf).logsumexp(1)
-    loss = (logits.logsumexp(1) - near).mean() - share.clamp(min=1e-4).log().mean()
-    loss = loss - SPREAD * ((spread * same).sum(1) / same.sum(1)).mean()
-    return loss, share.mean().detach()
-
-
-def token_looks(view: View, patch: int = 16) -> Tensor:
-    """What each token of a view shows, int64 [(S / patch)²]: the look of most of its pixels, -1
-    where no look has 60 % of them."""
-    side = len(view.segments) // patch
-    looks = np.append(view.looks, -1)[view.segments]  # -1, the padding, reads the last entry
-    cells = looks.reshape(side, patch, side, patch).transpose(0, 2, 1, 3).reshape(side**2, -1)
-    cells = np.sort(cells, axis=1)
-    most = cells[:, cells.shape[1] // 2]  # whatever fills over half of a cell holds its middle
-    sure = (cells == most[:, None]).mean(1) >= 0.6
-    return torch.from_numpy(np.where(sure, most, -1).astype(np.int64))
+    cosine = unit @ unit.transpose(2, 3)
+    least = (1.2 * cosine.detach().mean((1, 3))).clamp(max=0.9)[:, None, :, None]
+    kept = (attention * (cosine.detach() > least)).mean(1).masked_fill(alone, 0)
+    share = (kept * same).sum(2) / kept.sum(2).clamp(min=1e-6)
+    spread = attention.mean(1).clamp(min=1e-6).log()
+    even = (spread * same).sum(2) / same.sum(2).clamp(min=1)
+    logits = (10 * cosine.mean(1)).masked_fill(alone, -torch.inf)
+    near = logits.masked_fill(~same & known[..., None], -torch.inf).logsumexp(2)
+    each = logits.logsumexp(2) - near - share.clamp(min=1e-4).log() - SPREAD * even
+    count = known.sum(1)
+    weight = known / count.clamp(min=1)[:, None]
+    views = (count > 0).sum()
+    loss = torch.where(known, each * weight, 0).sum() / views.clamp(min=1)
+    return loss, (share.detach() * weight).sum() / views
 
 
 def true_iou(logits: Tensor, truth: Tensor) -> Tensor:
@@ -275,16 +273,20 @@ class Answer:
     unread: Tensor
 
 
-def answer(sam: Sam, embedding: Tensor, view: View, prompts: Prompts) -> Answer:
-    """Ask, and score. A lone point has three answers, of which the best is taught; all else one."""
-    device = embedding.device
+def answer(
+    sam: Sam, embeddings: Tensor, places: Sequence[tuple[int, int]], prompts: Prompts
+) -> Answer:
+    """Ask about views, and score. A lone point has three answers, of which the best is taught; all
+    else one. Views and places as in `decode`."""
+    device = embeddings.device
 
     def tensor(array):
         return None if array is None else torch.from_numpy(array).to(device)
 
     points = None if prompts.points is None else (tensor(prompts.points), tensor(prompts.signs))
+    boxes, masks = tensor(prompts.boxes), tensor(prompts.masks)
     logits, expected, fine = decode(
-        sam, embedding, view.place, points, tensor(prompts.boxes), tensor(prompts.masks)
+        sam, embeddings, places, tensor(prompts.of), points, boxes, masks
     )
     truth = tensor(prompts.truth)
     several = prompts.kind == "point"
@@ -301,15 +303,18 @@ def answer(sam: Sam, embedding: Tensor, view: View, prompts: Prompts) -> Answer:
     return Answer(loss, iou[row, best], logits.detach()[row, best], unread.detach())
 
 
-def correct(prompts: Prompts, given: Answer, place: tuple[int, int], rng) -> Prompts:
+def correct(
+    prompts: Prompts, given: Answer, places: Sequence[tuple[int, int]], rng: np.random.Generator
+) -> Prompts:
     """The same questions with a click on an error and the logits of the first answer."""
     truth = prompts.truth > 0.5
     wrong = (given.logits.cpu().numpy() > 0) != truth
     points, signs = [], []
     for index, (error, real) in enumerate(zip(wrong, truth, strict=True)):
-        places = np.argwhere(error if error.any() else prompts.truth[index] > 0)
-        y, x = places[rng.integers(len(places))] if len(places) else (0, 0)
-        xy = np.array([x + place[1] * 4, y + place[0] * 4]) * CELL + rng.uniform(0, CELL, 2)
+        cells = np.flatnonzero(error if error.any() else prompts.truth[index] > 0)
+        y, x = divmod(int(rng.choice(cells)) if len(cells) else 0, error.shape[1])
+        row, column = places[prompts.of[index]]
+        xy = np.array([x + column * 4, y + row * 4]) * CELL + rng.uniform(0, CELL, 2)
         points.append(xy)
         signs.append(real[y, x])
     points = np.array(points, np.float32)[:, None]
@@ -318,4 +323,4 @@ def correct(prompts: Prompts, given: Answer, place: tuple[int, int], rng) -> Pro
         points = np.concatenate([prompts.points, points], 1)
         signs = np.concatenate([prompts.signs, signs], 1)
     logits = given.logits.clamp(-20, 20).cpu().numpy()[:, None]
-    return Prompts("click", points, signs, prompts.boxes, logits, prompts.truth)
+    return replace(prompts, kind="click", points=points, signs=signs, masks=logits)

@@ -9,9 +9,11 @@ A *cell* is a pixel of the low-resolution masks, 4 px of SAM's input.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 from scipy import ndimage
 
 from .sam_scenes import PATCH, View
@@ -35,6 +37,7 @@ class Prompts:
     boxes : float32 [n, 4] (x1, y1, x2, y2), ends included, in px of the whole canvas, or None
     masks : float32 [n, 1, cells, cells] of the view, or None
     truth : float32 [n, cells, cells] in [0, 1], share of the cell
+    of : int64 [n], the view that each is about
     """
 
     kind: str
@@ -43,6 +46,21 @@ class Prompts:
     boxes: np.ndarray | None
     masks: np.ndarray | None
     truth: np.ndarray
+    of: np.ndarray
+
+
+def join(parts: Sequence[tuple[int, Prompts]]) -> Prompts:
+    """Questions of one kind about several views: pairs of a view's number and its questions."""
+    first = parts[0][1]
+
+    def stack(name: str) -> np.ndarray | None:
+        if getattr(first, name) is None:
+            return None
+        return np.concatenate([getattr(part, name) for _, part in parts])
+
+    arrays = {name: stack(name) for name in ("points", "signs", "boxes", "masks", "truth")}
+    of = np.repeat([number for number, _ in parts], [len(part.truth) for _, part in parts])
+    return Prompts(first.kind, **arrays, of=of)
 
 
 class Pieces:
@@ -111,19 +129,25 @@ class Pieces:
 def one_part(mask: np.ndarray, rng: np.random.Generator, smallest: int = 64) -> np.ndarray:
     """One 8-connected part of a mask, bool of the same shape; large ones are likelier. Parts under
     `smallest` px are left out where there are others."""
-    numbered, count = ndimage.label(mask, EIGHT)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return mask
+    span = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    numbered, count = ndimage.label(mask[span], EIGHT)
     if count < 2:
         return mask
     area = np.bincount(numbered.ravel())
     area[0] = 0
     weight = np.sqrt(np.where(area >= min(smallest, area.max()), area, 0))
-    return numbered == rng.choice(count + 1, p=weight / weight.sum())
+    part = np.zeros_like(mask)
+    part[span] = numbered == rng.choice(count + 1, p=weight / weight.sum())
+    return part
 
 
 def pool_cells(mask: np.ndarray) -> np.ndarray:
     """Share of each cell that a mask covers: bool [S, S] to float32 [S / 4, S / 4]."""
-    side = len(mask) // CELL
-    return mask.reshape(side, CELL, side, CELL).mean((1, 3), dtype=np.float32)
+    levels = Image.fromarray(mask.view(np.uint8) * np.uint8(15 * CELL**2)).reduce(CELL)
+    return np.asarray(levels, np.float32) / np.float32(15 * CELL**2)  # 15 levels a pixel: exact
 
 
 def box_of(mask: np.ndarray) -> np.ndarray:
@@ -287,12 +311,16 @@ def draw_target(pieces: Pieces, rng: np.random.Generator, kind: str) -> tuple[in
     return piece, target
 
 
-def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: int) -> Prompts:
-    """Questions of one kind about the pieces of a view, at least one of which must be usable."""
+def draw_prompts(
+    pieces: Pieces, rng: np.random.Generator, kind: str, number: int, pointless: bool = False
+) -> Prompts:
+    """Questions of one kind about the pieces of a view, at least one of which must be usable.
+
+    pointless : of kind ``"class"``, by box and map alone
+    """
     view = pieces.view
     side, shift = len(view.segments), np.array(view.place[::-1], np.float32) * PATCH
     points, boxes, masks, truths = [], [], [], []
-    pointless = kind == "class" and rng.random() < 0.3  # box and map alone
     for _ in range(number):
         piece, target = draw_target(pieces, rng, kind)
         if rng.random() < NETS:
@@ -324,4 +352,5 @@ def draw_prompts(pieces: Pieces, rng: np.random.Generator, kind: str, number: in
         np.stack(boxes) if boxes else None,
         np.stack(masks)[:, None].astype(np.float32) if masks else None,
         np.stack(truths),
+        np.zeros(len(truths), np.int64),
     )

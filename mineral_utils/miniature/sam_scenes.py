@@ -9,7 +9,10 @@ the whole canvas.
 from __future__ import annotations
 
 import json
+import multiprocessing
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from ..run import write_json
+from . import world
 from .things import Thing
 
 PATCH = 16  # px of SAM's input to a token
@@ -57,7 +61,9 @@ class Pool:
         return len(self.images)
 
 
-def draw_pool(folder: str | Path, count: int, *, seed: int, size: int = 448) -> Pool:
+def draw_pool(
+    folder: str | Path, count: int, *, seed: int, size: int = 448, helpers: int = 0
+) -> Pool:
     """Draw square scenes into a folder, or open those that are there and go on where they end.
 
     Parameters
@@ -66,14 +72,13 @@ def draw_pool(folder: str | Path, count: int, *, seed: int, size: int = 448) -> 
     count : number of scenes
     seed : scene i is drawn from (seed, i), so a longer pool begins with the shorter one
     size : side of a scene in px
+    helpers : processes that draw; 0 draws here
 
     Raises
     ------
     ValueError
         The folder holds a pool of another recipe.
     """
-    from .world import scene
-
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     recipe, note = {"count": count, "seed": seed, "size": size}, folder / "pool.json"
@@ -97,21 +102,40 @@ def draw_pool(folder: str | Path, count: int, *, seed: int, size: int = 448) -> 
             np.lib.format.open_memmap(path, "w+", kind, shape).flush()
         arrays[name] = np.lib.format.open_memmap(path, "r" if done == count else "r+")
     pool = Pool(**arrays)
-    for index in tqdm(range(done, count), desc="scenes", disable=done == count, mininterval=10):
-        rng = np.random.default_rng((seed, index))
-        drawn = scene(rng, size=(size, size))
-        looks = find_looks(drawn.image, drawn.segments, drawn.things)
-        while len(looks) > MOST:  # confetti: draw another
-            drawn = scene(rng, size=(size, size))
-            looks = find_looks(drawn.image, drawn.segments, drawn.things)
-        pool.images[index], pool.segments[index] = drawn.image, drawn.segments
-        pool.looks[index] = -1
-        pool.looks[index, : len(looks)] = looks
-        if (index + 1) % 100 == 0 or index + 1 == count:
-            for array in arrays.values():
-                array.flush()
-            write_json(note, recipe | {"done": index + 1})
+    with ExitStack() as stack:
+        jobs = ((seed, index, size) for index in range(done, count))
+        drawn = map(_scene, jobs)
+        if helpers and done < count:
+            spawn = multiprocessing.get_context("spawn")
+            others = stack.enter_context(ProcessPoolExecutor(helpers, spawn))
+            drawn = others.map(_scene, jobs, chunksize=8)
+        bar = tqdm(drawn, "scenes", count, disable=done == count, mininterval=10, initial=done)
+        for index, (image, segments, looks) in enumerate(bar, start=done):
+            pool.images[index], pool.segments[index] = image, segments
+            pool.looks[index] = -1
+            pool.looks[index, : len(looks)] = looks
+            if (index + 1) % 100 == 0 or index + 1 == count:
+                for array in arrays.values():
+                    array.flush()
+                write_json(note, recipe | {"done": index + 1})
     return pool
+
+
+def open_pool(folder: str | Path) -> Pool:
+    """The pool that `draw_pool` left in a folder, to read."""
+    names = ("images", "segments", "looks")
+    return Pool(*(np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in names))
+
+
+def _scene(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Image, segments and looks of scene `index` of a seed, `size` px a side."""
+    seed, index, size = job
+    rng = np.random.default_rng((seed, index))
+    while True:
+        drawn = world.scene(rng, size=(size, size))
+        looks = find_looks(drawn.image, drawn.segments, drawn.things)
+        if len(looks) <= MOST:  # else confetti: draw another
+            return drawn.image, drawn.segments, looks
 
 
 def find_looks(image: np.ndarray, segments: np.ndarray, things: Sequence[Thing]) -> np.ndarray:
@@ -177,6 +201,18 @@ def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> V
     free = (canvas - side) // PATCH
     place = (int(rng.integers(free + 1)), int(rng.integers(free + 1)))
     return View(pixels, numbers, looks, place, valid)
+
+
+def token_looks(view: View) -> np.ndarray:
+    """What each token of a view shows, int64 [(S / 16)²]: the look of most of its pixels, -1
+    where no look has 60 % of them."""
+    side = len(view.segments) // PATCH
+    looks = np.append(view.looks, -1)[view.segments]  # -1, the padding, reads the last entry
+    cells = looks.reshape(side, PATCH, side, PATCH).transpose(0, 2, 1, 3).reshape(side**2, -1)
+    cells = np.sort(cells, axis=1)
+    most = cells[:, cells.shape[1] // 2]  # whatever fills over half of a cell holds its middle
+    sure = (cells == most[:, None]).mean(1) >= 0.6
+    return np.where(sure, most, -1).astype(np.int64)
 
 
 def _eventful(
