@@ -382,7 +382,7 @@ def test_the_mirror_table_has_a_dash_where_there_is_no_map(found):
     blind = score_row("naming everything", None, row.truth, np.ones_like(row.truth))
     table = mirror_table([blind, row], draws=20)
     assert list(table.index) == ["naming everything", "base"]
-    assert np.isnan(table["mIoU"].iloc[0]) and table["95 % "].iloc[0] == "—"
+    assert np.isnan(table["mIoU"].iloc[0]) and table["mIoU, 95 %"].iloc[0] == "—"
     assert table["mIoU"].iloc[1] == row.miou
 
 

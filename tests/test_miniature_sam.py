@@ -15,6 +15,7 @@ from mineral_utils.encoders.build import build_sam
 from mineral_utils.encoders.sam import SamEncoder
 from mineral_utils.miniature import sam as training
 from mineral_utils.miniature import sam_batch as batch
+from mineral_utils.miniature import sam_card as card
 from mineral_utils.miniature import sam_colour, sam_start, world
 from mineral_utils.miniature import sam_measure as measure
 from mineral_utils.miniature import sam_model as model
@@ -469,16 +470,16 @@ def test_how_long_must_be_said_once(tmp_path):
 
 
 def test_export_writes_weights_and_card(trained, tmp_path, monkeypatch):
-    monkeypatch.setattr(measure, "held_out", lambda count: iter([_square()]))
-    path = measure.export(trained[0], tmp_path, numbers={"elsewhere": 0.5})
+    monkeypatch.setattr(card, "held_out", lambda count: iter([_square()]))
+    path = card.export(trained[0], tmp_path, numbers={"elsewhere": 0.5})
     assert path.stat().st_size <= 6_000_000
-    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert card["licence"] == "Apache-2.0" and card["time"]["steps"] == 6
-    assert (
-        card["numbers"]["elsewhere"] == 0.5 and 0 <= card["numbers"]["world_held_out"]["box"] <= 1
-    )
+    told = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert told["licence"] == "Apache-2.0" and told["time"]["steps"] == 6
+    assert "CPU" in told["time"]["hardware"] and "views=1, prompts=2" in told["recipe"]
+    numbers = told["numbers"]
+    assert numbers["elsewhere"] == 0.5 and 0 <= numbers["world_held_out"]["box"] <= 1
     with pytest.raises(FileNotFoundError, match="train first"):
-        measure.export(tmp_path / "nowhere", tmp_path)
+        card.export(tmp_path / "nowhere", tmp_path)
 
 
 # ---- measures ----------------------------------------------------------------------------------
@@ -637,7 +638,7 @@ def test_correlation_with_ones_own_class(trained):
 def test_shipped_weights_cut_out_things_of_the_general_world():
     sam = build_sam(ModelSpec(model.ARCHITECTURE, weights="miniature:sam"))
     result = measure.evaluate(sam, measure.held_out(10), most=8)
-    # the goals, on digital sections, are 0.80 and 0.83; the card says what one core's time gave
+    # the goals, on digital sections, are 0.80 and 0.83; the card says what was reached
     assert result["box"]["mean"] > result["whole_box"]["mean"] + 0.03
-    assert result["box"]["mean"] >= 0.6 and result["mask"]["mean"] >= 0.6
+    assert result["box"]["mean"] >= 0.75 and result["mask"]["mean"] >= 0.75
     assert (FOLDER / "sam.safetensors").stat().st_size <= 6_000_000

@@ -74,17 +74,17 @@ def mirror_table(
     rows: Sequence[MirrorRow], *, specimens: Sequence[Hashable] | None = None, draws: int = 500
 ) -> pd.DataFrame:
     """Methods and baselines, one a line: F1 (macro) and pooled mIoU with intervals, Jaccard,
-    accuracy. A dash stands where a row draws no map."""
+    accuracy. NaN, and a dash for its interval, stand where a row draws no map."""
     import pandas as pd
 
     lines = []
     for row in rows:
         f1 = interval(row, "f1_macro", specimens=specimens, draws=draws)
-        line = {"F1, macro": f1.value, "95 %": _range(f1), "Jaccard, macro": row.jaccard_macro}
-        line |= {"mIoU": np.nan, "95 % ": "—", "accuracy": np.nan}
+        line = {"F1, macro": f1.value, "F1, 95 %": _range(f1), "Jaccard": row.jaccard_macro}
+        line |= {"mIoU": np.nan, "mIoU, 95 %": "—", "accuracy": np.nan}
         if row.confusions is not None:
             miou = interval(row, "miou", specimens=specimens, draws=draws)
-            line |= {"mIoU": miou.value, "95 % ": _range(miou), "accuracy": row.accuracy}
+            line |= {"mIoU": miou.value, "mIoU, 95 %": _range(miou), "accuracy": row.accuracy}
         lines.append(line)
     return pd.DataFrame(lines, index=pd.Index([row.baseline for row in rows], name="method"))
 

@@ -160,7 +160,7 @@ class _Course:
         self.recipe, self.pool, self.out = recipe, pool, out
         self.curve = out / "curve.jsonl"
         set_seed(recipe.seed)
-        self.sam = new_model(recipe.seed).to(device)
+        self.sam = new_model(recipe.seed)
         side, canvas = recipe.window, self.sam.image_encoder.img_size
         first = [
             draw_view(pool, np.random.default_rng((recipe.seed, 2, i)), side, canvas)
@@ -170,6 +170,7 @@ class _Course:
         pass_colours(self.sam, _pixels(self.sam, pixels, [view.valid for view in first]))
         if recipe.onward:
             self.sam.load_state_dict(shipped_state("sam"))
+        self.sam.to(device)
         self.mean = deepcopy(self.sam).eval()
         self.optimiser = self._optimiser()
         self.step, self.seconds = 0, 0.0
@@ -259,6 +260,14 @@ class _Course:
     def save(self) -> None:
         state = {name: part.state_dict() for name, part in self._parts().items()}
         state |= {"recipe": asdict(self.recipe), "step": self.step, "seconds": self.seconds}
+        usual = asdict(Recipe())
+        state["changes"] = {k: v for k, v in state["recipe"].items() if v != usual[k]}
+        device = self.sam.device
+        state["hardware"] = "one thread of a CPU"
+        if device.type == "cuda":
+            state["hardware"] = f"one {torch.cuda.get_device_name(device)}"
+        elif torch.get_num_threads() > 1:
+            state["hardware"] = f"{torch.get_num_threads()} threads of a CPU"
         with replacing(self.out / "last.pt") as aside:
             torch.save(state, aside)
 
@@ -296,7 +305,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     changes = {} if options.views is None else {"views": options.views}
     train(options.out, **{key: getattr(options, key) for key in keys}, **changes)
     if options.export:
-        from .sam_measure import export
+        from .sam_card import export
 
         print(f"written: {export(options.out, numbers=options.numbers)}")
     return 0

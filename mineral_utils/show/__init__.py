@@ -13,7 +13,7 @@ A mineral is told by colour *and* hatch and named in the legend, never by colour
 from __future__ import annotations
 
 from .canvas import scale_bar, show_photo
-from .compared import show_compared
+from .compared import draw_shared_legend, show_compared
 from .dataset import marked_text, show_co_occurrence, show_counts, show_texts
 from .figures import save_figure, save_picture
 from .maps import mineral_table, overlay, show_segmentation
@@ -22,6 +22,7 @@ from .sections import show_section, show_sheet, show_spectra
 from .steps import show_prompts, show_similarity, show_windows
 
 __all__ = [
+    "draw_shared_legend",
     "marked_text",
     "mineral_table",
     "overlay",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -19,6 +19,7 @@ from .maps import UNKNOWN, overlay, show_segmentation
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
 
 
 @mpl.rc_context(STYLE)
@@ -76,29 +77,55 @@ def show_compared(
         ax.set_axis_off()
     first, *others = axes.flat
     show_photo(image, ax=first, um_per_px=um_per_px, title=title)
-    looks, tones = looks_of(names, None, None), {}
     for ax, (words, labels) in zip(others, maps.items(), strict=False):
         # no outlines: around the cracks and pits of a truth they would hide what they enclose
         bare = {"legend": False, "scale_note": False, "alpha": alpha, "contours": False}
         show_segmentation(image, labels, names, ax=ax, title=words, um_per_px=None, **bare)
+    draw_shared_legend(fig, image, maps.values(), names, alpha=alpha, unknown=unknown)
+    return fig
+
+
+def draw_shared_legend(
+    fig: Figure,
+    image: Any,
+    maps: Iterable[np.ndarray],
+    names: Sequence[str],
+    *,
+    alpha: float = 0.45,
+    unknown: str = "unknown",
+) -> Legend:
+    """One legend for several maps of a photo, below a figure with ``layout="constrained"``: each
+    name as it is drawn, on average over the maps.
+
+    Parameters
+    ----------
+    fig : Figure
+    image, names, alpha
+        As in :func:`show_segmentation`, with which the maps were drawn.
+    maps : of ndarray of shape (H, W), integer
+    unknown : str
+        What the legend calls 255, where a map holds it.
+    """
+    image, _ = checked_photo(image)
+    looks, tones = looks_of(names, None, None), {}
+    for labels in maps:
         mixed = overlay(image, labels, names, alpha=alpha)
         for code in np.unique(labels):
             tones.setdefault(int(code), []).append(mixed[labels == code].mean(axis=0) / 255)
     handles = []
     for code, (name, (colour, hatch)) in enumerate(zip(names, looks, strict=True)):
-        # as drawn, on average over the maps; a name that no map holds keeps its own colour
+        # a name that no map holds keeps its own colour
         tone = np.mean(tones[code], axis=0) if code in tones else to_rgb(colour)
         handles.append(_entry(name, tone, hatch))
     if UNKNOWN in tones:
         handles.append(_entry(unknown, to_rgb(GREY), ""))
-    fig.legend(
+    return fig.legend(
         handles=handles,
         loc="outside lower center",
         ncols=math.ceil(len(handles) / math.ceil(len(handles) / 5)),  # no entry alone in its row
         handlelength=2.4,
         handleheight=1.5,
     )
-    return fig
 
 
 def _entry(label: str, tone: Any, hatch: str) -> Patch:

@@ -1,5 +1,5 @@
-"""Half precision on a GPU beside float32. Not yet run on a GPU: the CPU bench calls it only where
-CUDA is present."""
+"""Half precision on a GPU beside float32. The CPU bench calls it only where CUDA is present;
+it has not been run to its end yet."""
 
 from __future__ import annotations
 
