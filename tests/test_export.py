@@ -31,6 +31,7 @@ from mineral_utils.export import (
 )
 from mineral_utils.export.coco import decode_counts, encode_counts, join_coco
 from mineral_utils.export.label_studio import join_label_studio
+from mineral_utils.export.signs import write_signs
 from mineral_utils.export.tables import read_csv
 from mineral_utils.minerals import vocabulary
 from mineral_utils.photos import Photo, PhotoError
@@ -542,3 +543,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(PhotoError, match="could not be written to out"):
         export_map("a.jpg", LABELS, tmp_path / "file" / "out", ["png"], names=NAMES)
+
+
+def test_signs_stand_in_the_widest_place_of_each_mineral_and_only_where_there_is_room():
+    labels = np.full((60, 120), 255, np.uint8)
+    labels[:, :50] = 0
+    labels[10:50, 60:110] = 1
+    labels[55:59, 60:110] = 2  # narrower than the type
+    canvas = Image.new("RGB", (120, 60), "#777777")
+    write_signs(canvas, labels, ["1", "2", "3"], letters=12)
+    drawn = (np.asarray(canvas) != 0x77).any(-1)
+    columns = np.flatnonzero(drawn.any(0))
+    assert 15 < columns[columns < 50].mean() < 35 and 75 < columns[columns > 60].mean() < 95
+    assert not drawn[52:].any() and not drawn[:, 50:60].any()

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from PIL import Image
 
 from ..export import mineral_map, mineral_rows
@@ -114,7 +115,8 @@ def _segment(
 
 
 def _thumbnail(image: Any, mapped: Any, path: Path) -> Path:
-    """The photo under its map, small, for the contact sheet."""
+    """The photo under its map, small, for the contact sheet; minerals have the legend's numbers."""
+    from ..export.signs import write_signs
     from ..show import overlay
 
     small, _ = resize_long_side(image, THUMBNAIL_PX)
@@ -122,9 +124,11 @@ def _thumbnail(image: Any, mapped: Any, path: Path) -> Path:
     labels = Image.fromarray(mapped.labels).resize(size, Image.Resampling.NEAREST)
     # colours by hand, because the vocabulary is slow to look up many free names
     colours = ["#" + bytes(colour).hex() for colour in mapped.colours]
-    picture = overlay(small, labels, mapped.names, colours=colours)
+    picture = Image.fromarray(overlay(small, labels, mapped.names, colours=colours))
+    signs = [str(number) for number in range(1, len(mapped.names) + 1)]
+    write_signs(picture, np.asarray(labels), signs, letters=12)
     with replacing(path) as aside:
-        Image.fromarray(picture).save(aside, quality=88)
+        picture.save(aside, quality=88)
     return path
 
 

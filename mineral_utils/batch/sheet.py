@@ -23,8 +23,8 @@ _INK, _SOFT = "black", "#595959"
 def write_sheets(out: Path, rows: Sequence[dict[str, Any]], order: Order) -> list[Path]:
     """Write ``contact_sheet.png``, with more than 80 photos also ``contact_sheet_2.png`` …
 
-    Each photo is drawn under its map, with its name and its largest minerals by share below it, so
-    that colour is never the only sign.
+    Each photo is drawn under its map, with its name and its largest minerals by share below it.
+    Colour is never the only sign: wide patches carry the mineral's number in the legend.
 
     Parameters
     ----------
@@ -99,10 +99,11 @@ def _largest(row: dict[str, Any]) -> list[tuple[str, float]]:
 
 
 def _legend(order: Order, font: Any, width: int) -> list[tuple[int, int, str, str]]:
-    """Left edge, line, name and colour of each entry."""
+    """Left edge, line, number and name, and colour of each entry."""
     queries = vocabulary().queries(order.names, open_vocabulary=True)
     entries, left, line = [], _GAP, 0
-    for name, colour in [*((_line(q.name), q.colour) for q in queries), ("unknown", _SOFT)]:
+    known = [(f"{number} {_line(q.name)}", q.colour) for number, q in enumerate(queries, 1)]
+    for name, colour in [*known, ("unknown", _SOFT)]:
         wide = 22 + int(font.getlength(name)) + 2 * _GAP
         if left + wide > width and left > _GAP:
             left, line = _GAP, line + 1

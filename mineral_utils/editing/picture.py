@@ -13,17 +13,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
+from ..export.signs import write_signs
 from ..minerals import vocabulary
 from ..segmentation import UNKNOWN
 from .display import Display, enlarged
 from .naming import short
 from .points import EditError
 
-LETTERS = 16  # px, height of the type
 _STRIPES = 6  # px from one line of the selection's hatch to the next
 
 
@@ -84,7 +84,7 @@ def paint_map(
         mixed.paste(Image.fromarray(display.faded), mask=_stencil(unknown))
     if opacity > 0:
         mixed.paste((0, 0, 0), mask=_stencil(_borders(labels), 190))
-        _write_signs(mixed, labels, names)
+        write_signs(mixed, labels, [sign(k, name) for k, name in enumerate(names)])
     return np.array(mixed)
 
 
@@ -137,20 +137,6 @@ def _borders(labels: np.ndarray) -> np.ndarray:
     border[:, 1:] |= labels[:, 1:] != labels[:, :-1]
     border[1:] |= labels[1:] != labels[:-1]
     return border
-
-
-def _write_signs(canvas: Image.Image, labels: np.ndarray, names: Sequence[str]) -> None:
-    """Number and symbol in the widest place of each mineral, where it is wide enough."""
-    step = max(1, max(labels.shape) // 96)
-    thin = labels[step // 2 :: step, step // 2 :: step]
-    draw, font = ImageDraw.Draw(canvas), ImageFont.load_default(LETTERS)
-    for index in np.unique(thin[thin != UNKNOWN]).tolist():
-        room = ndimage.distance_transform_cdt(np.pad(thin == index, 1), "chessboard")[1:-1, 1:-1]
-        if room.max() * step > LETTERS:
-            y, x = np.unravel_index(room.argmax(), room.shape)
-            place = int(x) * step + step // 2, int(y) * step + step // 2
-            text = sign(index, names[index])
-            draw.text(place, text, "white", font, anchor="mm", stroke_width=2, stroke_fill="black")
 
 
 def sign(index: int, name: str) -> str:
