@@ -603,6 +603,29 @@ def test_the_command_takes_a_folder_and_lists_what_failed(tmp_path, photos, caps
     assert "3 of 3 photos done (3 before)" in capsys.readouterr().out
 
 
+def test_of_files_with_several_pictures_the_frame_that_was_asked_for_is_taken(tmp_path, capsys):
+    pictures = [Image.fromarray(draw_grains(size=(32, 40), seed=k)[0]) for k in (5, 6)]
+    (tmp_path / "photos").mkdir()
+    pictures[0].save(tmp_path / "photos" / "two.tif", save_all=True, append_images=pictures[1:])
+    pictures[1].save(tmp_path / "photos" / "one.png")
+    asked = ["--format", "png", "--um-per-px", 2]
+    assert command(tmp_path / "photos", "--out", tmp_path / "none", *asked) == 1
+    assert "the file holds 2 frames; choose one with frame=0" in capsys.readouterr().err
+    out = tmp_path / "maps"
+    assert command(tmp_path / "photos", "--out", out, "--frame", 1, *asked) == 0
+    found = {Path(name).stem.split("_")[0]: data for name, data in labels_of(out).items()}
+    assert found["two"] == found["one"], "the second picture"
+    capsys.readouterr()
+    assert command(tmp_path / "photos", "--out", out, "--frame", 0, *asked) == 2
+    assert "frame: 1 there, 0 now" in capsys.readouterr().err
+    single = tmp_path / "photos" / "two.tif"
+    assert command(single, "--out", tmp_path / "alone", "--frame", 1, *asked) == 0
+    assert (tmp_path / "alone" / "two_indexed.png").read_bytes() == found["one"]
+    capsys.readouterr()
+    assert command(single, "--out", tmp_path / "alone", "--frame", -1, *asked) == 2
+    assert "frame is -1; give 0" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 …")
     parser.add_argument("--threads", type=int, help="threads a process; with --dask 1 by default")
     parser.add_argument("--um-per-px", type=float, help="scale of the photos in micrometres")
+    parser.add_argument("--frame", type=int, help="picture of files that hold several, from 0")
     parser.add_argument("--max-pixels", type=int, help="largest picture to open")
     parser.add_argument("--credit", help="whose photos these are, for the captions")
     parser.add_argument(
@@ -64,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
             device=options.device,
             threads=options.threads,
             max_pixels=options.max_pixels,
+            frame=options.frame,
         )
         if options.resume or options.dask or any(map(is_folder, options.photos)):
             return _many(options, order)
@@ -118,9 +120,8 @@ def _many(options: argparse.Namespace, order) -> int:
 def _few(options: argparse.Namespace, order) -> int:
     """Single photos: their files, and nothing else."""
     from ..export import export_map
-    from ..photos import load_photo
     from ..segmenter import load_model
-    from .one import set_threads
+    from .one import open_photo, set_threads
 
     set_threads(order.threads)
     model = load_model(
@@ -131,12 +132,7 @@ def _few(options: argparse.Namespace, order) -> int:
     failed = 0
     for path, stem in zip(options.photos, _stems(options.photos), strict=True):
         try:
-            photo = load_photo(
-                path,
-                um_per_px=order.um_per_px,
-                max_pixels=order.max_pixels,
-                credit=order.credit,
-            )
+            photo = open_photo(path, order)
             result = model.encode(photo).segment(
                 order.names, refine=order.refine, open_vocabulary=order.open_vocabulary
             )

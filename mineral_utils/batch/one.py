@@ -13,7 +13,8 @@ from PIL import Image
 
 from ..export import mineral_map, mineral_rows
 from ..export.formats import write_formats
-from ..photos import load_photo, resize_long_side
+from ..photos import Photo, load_photo, resize_long_side
+from ..photos.checks import SeveralPictures
 from ..run import file_sha256, replacing
 from .order import BatchError, Order
 
@@ -78,9 +79,7 @@ def segment_one(
 def _segment(
     photo: Path, order: Order, out: Path, place: str, key: str, model: Segmenter
 ) -> dict[str, Any]:
-    opened = load_photo(
-        photo, um_per_px=order.um_per_px, max_pixels=order.max_pixels, credit=order.credit
-    )
+    opened = open_photo(photo, order)
     seen = photo.stat()
     scene = model.encode(opened, progress=False)
     result = scene.segment(
@@ -112,6 +111,17 @@ def _segment(
         "notes": list(opened.notes),
         "device": f"{model.encoders.device} {model.precision}",
     }
+
+
+def open_photo(path: str | Path, order: Order) -> Photo:
+    """A photo of a run; of a file that holds several pictures, the one that the order names."""
+    known = {"um_per_px": order.um_per_px, "max_pixels": order.max_pixels, "credit": order.credit}
+    try:
+        return load_photo(path, **known)
+    except SeveralPictures:
+        if order.frame is None:
+            raise
+        return load_photo(path, frame=order.frame, **known)
 
 
 def _thumbnail(image: Any, mapped: Any, path: Path) -> Path:

@@ -35,6 +35,7 @@ class Order:
     formats : keys of `mineral_utils.export.FORMATS`
     um_per_px : scale of all photos in µm per pixel; None takes each photo's own, if it states one
     credit : whose photos these are, for the captions
+    frame : which picture of files that hold several, from 0; None refuses such files
     device, threads, max_pixels : where and how, which is free to change between two starts of a
         run: device as for `load_model`; threads of torch a process, None leaves them; largest photo
         to open, in pixels
@@ -58,6 +59,7 @@ class Order:
     device: str = "auto"
     threads: int | None = None
     max_pixels: int | None = None
+    frame: int | None = None
 
     def __post_init__(self) -> None:
         queries = vocabulary().queries(self.names, open_vocabulary=self.open_vocabulary)
@@ -75,6 +77,8 @@ class Order:
         pixel_limit(self.max_pixels, "every photo")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads is {self.threads}; give 1 or more, or leave it out")
+        if self.frame is not None and self.frame < 0:
+            raise ValueError(f"frame is {self.frame}; give 0 for the first picture of a file, 1 …")
         load_profile(self.profile)
         if self.preset is not None:
             load_preset(self.preset)
@@ -103,6 +107,7 @@ class Order:
             "formats": list(self.formats),
             "um_per_px": self.um_per_px,
             "credit": self.credit,
+            "frame": self.frame,
         }
 
 
@@ -124,7 +129,9 @@ def differences(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(_words, value))
-    return {None: "none", True: "yes", False: "no"}.get(value) or str(value)
+    if isinstance(value, bool):  # 1 and 0 are no words for yes and no
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
 
 
 def _model(spec: ModelSpec) -> dict[str, Any]:

@@ -22,6 +22,10 @@ class PhotoError(ValueError):
     """A photo that cannot be used: which one, what was found, what to do, in one sentence."""
 
 
+class SeveralPictures(PhotoError):
+    """A file that holds several pictures, of which none was chosen."""
+
+
 def check_image(image: np.ndarray, name: str) -> None:
     """Check that ``image`` is uint8 [H, W, 3], at least 16 px a side and at most 64:1.
 
@@ -176,7 +180,7 @@ def pixel_limit(max_pixels: int | None, name: str) -> float:
 def pick_frame(frame: int | None, frames: int, name: str) -> int:
     """Return the number, from 0, of the picture wanted out of ``frames``; PhotoError if unclear."""
     if frame is None and frames > 1:
-        raise PhotoError(
+        raise SeveralPictures(
             f"{name}: the file holds {frames} frames; choose one with frame=0 to"
             f" frame={frames - 1}."
         )
