@@ -501,6 +501,14 @@ def test_grains_are_components_of_a_class():
     assert [g.sum() for g in measure.find_grains(labels, 5, ignore=(0,))] == [8]
 
 
+def test_what_a_mask_keeps_on_a_coarse_grid():
+    whole, thin = np.zeros((64, 64), bool), np.zeros((64, 64), bool)
+    whole[16:48, 16:48] = True
+    thin[:, 30] = True  # a quarter of a cell
+    assert measure.finest(whole, 64) == 1 and 0.9 < measure.finest(whole, 16) < 1
+    assert measure.finest(thin, 64) == 1 and measure.finest(thin, 16) == 0
+
+
 def test_otsu_parts_two_greys():
     grey = np.array([10.0, 12, 11, 200, 198])
     assert ((grey > measure.otsu(grey)) == [False, False, False, True, True]).all()

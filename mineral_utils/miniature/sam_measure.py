@@ -137,16 +137,34 @@ def score_grains(
     """The scores one by one; parameters as in `evaluate`."""
     encoder, scores = SamEncoder(sam, sam.device), []
     for number, (image, labels) in enumerate(cases):
-        rng = np.random.default_rng((seed, number))
-        grains = [g for g in find_grains(labels, smallest, ignore)]
-        if len(grains) > most:
-            grains = [grains[i] for i in sorted(rng.choice(len(grains), most, replace=False))]
+        grains, rng = draw_grains(labels, number, smallest, most, ignore, seed)
         if not grains:
             continue
         embedding = sam.image_encoder(encoder.pixels(image))
         for mask in grains:
             scores.append(_score(sam, embedding, image, mask, number, rng))
     return scores
+
+
+def finest(mask: np.ndarray, cells: int) -> float:
+    """The IoU that a grain's own mask keeps on SAM's grid: bool [H, W] pooled so that the photo's
+    long side has `cells` cells, enlarged bilinearly, cut at one half. No answer of SAM, which is
+    enlarged in the same way, can be expected to fit better."""
+    size = longest_side(*mask.shape, cells)
+    share = F.interpolate(torch.from_numpy(mask.astype(np.float32))[None, None], size, mode="area")
+    back = F.interpolate(share, mask.shape, mode="bilinear", align_corners=False)
+    return iou(back[0, 0].numpy() > 0.5, mask)
+
+
+def draw_grains(
+    labels: np.ndarray, number: int, smallest: int, most: int, ignore: Sequence[int], seed: int
+) -> tuple[list[np.ndarray], np.random.Generator]:
+    """The grains of photo `number` that `score_grains` asks about, and its generator after that."""
+    rng = np.random.default_rng((seed, number))
+    grains = [*find_grains(labels, smallest, ignore)]
+    if len(grains) > most:
+        grains = [grains[i] for i in sorted(rng.choice(len(grains), most, replace=False))]
+    return grains, rng
 
 
 def find_grains(

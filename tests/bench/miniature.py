@@ -5,6 +5,7 @@ Parts, all by default:
 
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
+- ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
 - ``render``: digital sections a second, in two processes;
 - ``sides``: the working long side, on LumenStone's training photos: patch ceiling of each set,
   DINO's AUC, seconds;
@@ -42,7 +43,7 @@ from mineral_utils.segmenter import load_model
 
 OUT = Path("figures/results/miniature.json")
 NAMES = vocabulary().paper_names
-TRADES, SETS = ("render", "dino", "sam", "clip", "sides", "refine"), ("a", "b", "c")
+TRADES, SETS = ("render", "dino", "sam", "masks", "clip", "sides", "refine"), ("a", "b", "c")
 SECTIONS, TRAINING = 40, 100
 SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
 LONG_SIDE, HALF = 448, 1698  # px: where DINO is measured; LumenStone's photos at half size
@@ -96,6 +97,23 @@ def sam(real: bool) -> dict:
     if real:  # SAM scales them to its own canvas
         cases = ((image, labels) for _, image, labels in photos(HALF))
         found["lumenstone"] = sam_measure.evaluate(model, cases, smallest=400, ignore=(0, 255))
+    return found
+
+
+def masks(real: bool) -> dict:
+    """What a grain's own mask keeps on SAM's grid (`sam_measure.finest`), mean over the grains."""
+    cells = load_profile("demo").sam.architecture["image_size"] // 4
+    cases = {"digital": ((labels for _, labels in validation()), (255,))}
+    if real:
+        cases["lumenstone"] = ((labels for _, _, labels in photos(HALF)), (0, 255))
+    found = {}
+    for where, (maps, ignore) in cases.items():
+        kept = [
+            sam_measure.finest(grain, cells)
+            for number, labels in enumerate(maps)
+            for grain in sam_measure.draw_grains(labels, number, 400, 40, ignore, 0)[0]
+        ]
+        found[where] = {"grains": len(kept), "iou": float(np.mean(kept))}
     return found
 
 
@@ -250,6 +268,7 @@ MEASURES = {
     "render": render,
     "dino": dino,
     "sam": sam,
+    "masks": masks,
     "clip": clip,
     "sides": sides,
     "refine": refine,
