@@ -100,7 +100,7 @@ def train(
     device : see `mineral_utils.run.pick_device`
     resume : go on from the checkpoint in `out`
     helpers : processes that draw scenes and views ahead; 0 draws them here, which on a CPU costs a
-        sixth of the time. With `steps` the number changes nothing in the result
+        seventh of the time or less. With `steps` the number changes nothing in the result
     **changes : of `Recipe`
 
     Returns
