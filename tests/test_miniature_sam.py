@@ -509,6 +509,25 @@ def test_what_a_mask_keeps_on_a_coarse_grid():
     assert measure.finest(thin, 64) == 1 and measure.finest(thin, 16) == 0
 
 
+def test_the_best_reading_is_right_where_a_channel_tells_and_chance_where_none_does():
+    rng = np.random.default_rng(0)
+    truth = np.indices((24, 24)).sum(0) // 6 % 3 == 0
+    noise = rng.normal(size=(24, 24, 4))
+    told = np.concatenate([noise, np.where(truth, 2.0, -1.0)[..., None]], -1)
+    assert_array_equal(measure._read(told, truth), truth)
+    share = float((measure._read(noise, truth) == truth).mean())
+    assert 0.35 < share < 0.65, "scored on cells that it was not fitted on"
+
+
+def test_readings_are_two_for_each_grain(trained):
+    image, labels = _square()
+    grains = [*measure.find_grains(labels, 20)]
+    found = measure.readings(trained[1], image, grains)
+    assert found.shape == (len(grains), 2) and ((found >= 0) & (found <= 1)).all()
+    # flat colours go through before any training: the square is read by its own
+    assert found[:, 1].max() > 0.9
+
+
 def test_otsu_parts_two_greys():
     grey = np.array([10.0, 12, 11, 200, 198])
     assert ((grey > measure.otsu(grey)) == [False, False, False, True, True]).all()
@@ -630,6 +649,29 @@ def test_a_training_may_begin_with_the_shipped_weights(pool, tmp_path):
     assert set(shipped) == set(course.sam.state_dict())
     for name, tensor in course.mean.state_dict().items():
         assert torch.equal(tensor, shipped[name])
+
+
+def test_a_frozen_encoder_stays_and_all_else_learns(tmp_path):
+    learnt = training.train(tmp_path, steps=3, device="cpu", frozen=True, **QUICK).state_dict()
+    recipe, pool = training.Recipe(scenes=2), scenes.open_pool(tmp_path / "pool")
+    course = training._Course(recipe, pool, tmp_path, torch.device("cpu"))
+    begun = course.sam.state_dict()
+    for name in begun:
+        if name.startswith("image_encoder"):
+            assert torch.equal(learnt[name], begun[name]), name
+    moved = [n for n in begun if not torch.equal(learnt[n], begun[n])]
+    assert any("mask_decoder" in n for n in moved) and any("mask_downscaling" in n for n in moved)
+
+
+def test_a_frozen_step_without_a_question_teaches_nothing(pool, tmp_path):
+    recipe = training.Recipe(scenes=3, frozen=True)
+    course = training._Course(recipe, pool, tmp_path, torch.device("cpu"))
+    before = {n: t.clone() for n, t in course.mean.state_dict().items()}
+    drawn = batch.draw_batch(pool, batch.Task(7, 0, 224, 896, 1, 2))
+    course.learn(replace(drawn, questions=()), 0.0)
+    assert course.step == 1
+    for name, tensor in course.mean.state_dict().items():
+        assert torch.allclose(tensor, before[name], atol=1e-6), name
 
 
 def test_correlation_with_ones_own_class(trained):

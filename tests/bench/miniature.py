@@ -6,6 +6,7 @@ Parts, all by default:
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
 - ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
+- ``reading``: what SAM reads inside a grain's box, and the best that its picture would allow;
 - ``render``: digital sections a second, in two processes;
 - ``sides``: the working long side, on LumenStone's training photos: patch ceiling of each set,
   DINO's AUC, seconds;
@@ -43,7 +44,10 @@ from mineral_utils.segmenter import load_model
 
 OUT = Path("figures/results/miniature.json")
 NAMES = vocabulary().paper_names
-TRADES, SETS = ("render", "dino", "sam", "masks", "clip", "sides", "refine"), ("a", "b", "c")
+TRADES, SETS = (
+    ("render", "dino", "sam", "masks", "reading", "clip", "sides", "refine"),
+    ("a", "b", "c"),
+)
 SECTIONS, TRAINING = 40, 100
 SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
 LONG_SIDE, HALF = 448, 1698  # px: where DINO is measured; LumenStone's photos at half size
@@ -114,6 +118,22 @@ def masks(real: bool) -> dict:
             for grain in sam_measure.draw_grains(labels, number, 400, 40, ignore, 0)[0]
         ]
         found[where] = {"grains": len(kept), "iou": float(np.mean(kept))}
+    return found
+
+
+def reading(real: bool) -> dict:
+    """What the decoder's guess loses, and what the encoder's picture (`sam_measure.readings`): mean
+    IoU over the grains, digital sections and SAM's own world."""
+    model, found = load_model("demo").encoders.sam.sam, {}
+    for where, cases in {"digital": validation(), "world": sam_measure.held_out(48)}.items():
+        scores = [
+            sam_measure.readings(
+                model, image, sam_measure.draw_grains(labels, number, 400, 40, (255,), 0)[0]
+            )
+            for number, (image, labels) in enumerate(cases)
+        ]
+        said, best = np.concatenate([rows for rows in scores if len(rows)]).mean(0)
+        found[where] = {"said": float(said), "best": float(best)}
     return found
 
 
@@ -269,6 +289,7 @@ MEASURES = {
     "dino": dino,
     "sam": sam,
     "masks": masks,
+    "reading": reading,
     "clip": clip,
     "sides": sides,
     "refine": refine,
