@@ -3,8 +3,8 @@
 An answer is weighed against every name that the model was taught, asked or not: the words that a
 user leaves out are still known to the text tower, and where one of them fits better, none of the
 words given is right. Names that no reflected light can tell apart (`look_alikes`) are not weighed
-against each other. Of a mineral that the model was never taught, nothing speaks: some of it is
-found out, because it resembles several names a little and none much, most of it is not.
+against each other. Of a mineral that the model was never taught, nothing speaks: about half of
+it is found out, because it resembles several names a little and none much, the rest is not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Outlines as GeoJSON: opens in QuPath, and in whatever reads polygons."""
+"""Outlines as GeoJSON: in the form that QuPath takes, and for whatever reads polygons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AXES = "x to the right, y down; origin at the outer corner of the top left pixel
 def write_geojson(mapped: MineralMap, path: Path, unit: str = "px") -> list[Path]:
     """Write one feature a region, its outline along the edges of the pixels, holes left out.
 
-    QuPath takes the file by drag and drop: the features are annotations (``objectType``), the
+    In the form that QuPath takes by drag and drop: features are annotations (``objectType``), the
     mineral is their classification with the vocabulary's colour, measures are measurements.
     Regions whose pieces touch at corners only are MultiPolygons. Unknown pixels have no feature.
     The member ``image`` names photo, size, scale and names; ``coordinates`` says what x and y are.

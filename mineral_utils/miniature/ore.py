@@ -78,7 +78,8 @@ def export(
     source = Path(out) / "run" / "adapter.safetensors"
     about = about_adapter(source)
     path = Path(folder) / "ore.safetensors"
-    before = read_card("ore", folder)["time"] if about.get("began_with") else None
+    card = read_card("ore", folder) if about.get("began_with") else None
+    before = card and {"data": card["data"].split(":")[0], **card["time"]}
     with replacing(path) as aside:
         shutil.copyfile(source, aside)
     recipe = about["recipe"]

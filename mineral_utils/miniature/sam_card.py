@@ -77,8 +77,8 @@ def export(
             "on (sam_start, sam_colour). The expected IoU is taught by squared error. AdamW, one "
             "cosine; running mean of weights. First windows of 224 px of the 896-px canvas, then "
             "448, at last all of it. Made again by: "
-            f"mineral_utils.miniature.sam.train({_words(told)})"
-            + (", from the weights shipped before" if told["recipe"]["onward"] else "")
+            f"mineral_utils.miniature.sam.train(out, {_words(told)})"
+            + (", begun with the weights that these replace" if told["recipe"]["onward"] else "")
         ),
         "time": {
             "steps": told["step"],

@@ -225,7 +225,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--cells", nargs="+", default=list(CELLS), choices=list(CELLS))
-    parser.add_argument("--table", action="store_true", help="print what is there, run nothing")
+    parser.add_argument("--table", action="store_true", help="run nothing, draw what is there")
     options = parser.parse_args(arguments)
     if not options.table:
         sam = RememberingSam(load_model(load_profile("demo")).encoders.sam)
