@@ -37,7 +37,7 @@ from mineral_utils.metrics.pixels import mean_iou
 from mineral_utils.minerals import vocabulary
 from mineral_utils.miniature import clip_measure, dino_measure, sam_measure
 from mineral_utils.profiles import load_profile
-from mineral_utils.run import write_json
+from mineral_utils.run import record, write_json
 from mineral_utils.scoring import miou_interval, score, score_table, section_cases
 from mineral_utils.sections import frozen, training_section, validation_section
 from mineral_utils.segmenter import load_model
@@ -302,10 +302,11 @@ def main(wanted: Sequence[str]) -> int:
     for part in wanted or (*TRADES, *SETS):
         if part in SETS:
             looks = before.get(part, {}).get("looks", 0) + 1
-            before[part] = {**frozen_set(part), "looks": looks}
+            found = {**frozen_set(part), "looks": looks}
         else:
-            before[part] = MEASURES[part](real)
-            print(part, json.dumps(before[part], indent=1))
+            found = MEASURES[part](real)
+            print(part, json.dumps(found, indent=1))
+        before[part] = {**found, "record": record()}
         write_json(OUT, before)
     return 0
 

@@ -37,7 +37,7 @@ from mineral_utils.minerals import vocabulary
 from mineral_utils.miniature.store import weight_file
 from mineral_utils.profiles import load_profile
 from mineral_utils.recipes import load_recipe
-from mineral_utils.run import write_json
+from mineral_utils.run import record, write_json
 from mineral_utils.sections import Section, frozen, render, reseed, validation_section
 from mineral_utils.segmenter import load_model
 from mineral_utils.training import lumenstone_examples, section_examples, tune
@@ -183,7 +183,7 @@ def main(wanted: Sequence[str]) -> int:
         found = PARTS[part]()
         if "looks_at_test" in found:
             found["looks_at_test"] += before.get(part, {}).get("looks_at_test", 0)
-        before[part] = found
+        before[part] = {**found, "record": record()}
         write_json(OUT, before)
         print(part, json.dumps(found, indent=1))
     return 0

@@ -44,7 +44,7 @@ from mineral_utils.confidence.calibrating import (
 )
 from mineral_utils.metrics import bootstrap
 from mineral_utils.minerals import vocabulary
-from mineral_utils.run import write_json
+from mineral_utils.run import record, write_json
 from mineral_utils.sections import (
     TRAINING,
     UNSEEN,
@@ -334,7 +334,7 @@ def main(wanted: Sequence[str]) -> int:
             return 2
         row = PARTS[name]()
         found = json.loads(OUT.read_text(encoding="utf-8")) if OUT.exists() else {}
-        write_json(OUT, {**found, name: row})
+        write_json(OUT, {**found, name: {**row, "record": record()}})
         print(name, json.dumps(row, indent=1, default=str))
     return 0
 
