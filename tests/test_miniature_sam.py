@@ -651,29 +651,6 @@ def test_a_training_may_begin_with_the_shipped_weights(pool, tmp_path):
         assert torch.equal(tensor, shipped[name])
 
 
-def test_a_frozen_encoder_stays_and_all_else_learns(tmp_path):
-    learnt = training.train(tmp_path, steps=3, device="cpu", frozen=True, **QUICK).state_dict()
-    recipe, pool = training.Recipe(scenes=2), scenes.open_pool(tmp_path / "pool")
-    course = training._Course(recipe, pool, tmp_path, torch.device("cpu"))
-    begun = course.sam.state_dict()
-    for name in begun:
-        if name.startswith("image_encoder"):
-            assert torch.equal(learnt[name], begun[name]), name
-    moved = [n for n in begun if not torch.equal(learnt[n], begun[n])]
-    assert any("mask_decoder" in n for n in moved) and any("mask_downscaling" in n for n in moved)
-
-
-def test_a_frozen_step_without_a_question_teaches_nothing(pool, tmp_path):
-    recipe = training.Recipe(scenes=3, frozen=True)
-    course = training._Course(recipe, pool, tmp_path, torch.device("cpu"))
-    before = {n: t.clone() for n, t in course.mean.state_dict().items()}
-    drawn = batch.draw_batch(pool, batch.Task(7, 0, 224, 896, 1, 2))
-    course.learn(replace(drawn, questions=()), 0.0)
-    assert course.step == 1
-    for name, tensor in course.mean.state_dict().items():
-        assert torch.allclose(tensor, before[name], atol=1e-6), name
-
-
 def test_correlation_with_ones_own_class(trained):
     labels = np.zeros((48, 64), np.uint8)
     labels[:, 32:] = 1

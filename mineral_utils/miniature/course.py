@@ -18,7 +18,7 @@ def read_options(
     minutes: float,
     seed: int = 0,
     onward: bool = False,
-    sam: bool = False,
+    views: bool = False,
 ) -> argparse.Namespace:
     """The command line of one training.
 
@@ -29,14 +29,14 @@ def read_options(
     arguments : words of the line; None takes those of the process
     minutes : how long, if neither ``--minutes`` nor ``--steps`` is given
     onward : offer ``--onward``
-    sam : offer ``--frozen``, ``--views`` and ``--helpers``
+    views : offer ``--views`` and ``--helpers``
 
     Returns
     -------
     argparse.Namespace
         ``out``, ``minutes`` or ``steps`` (the other is None), ``seed``, ``device``, ``resume``,
-        ``export``, ``numbers`` (a dict or None), and ``onward``, ``frozen``, ``views``, ``helpers``
-        where they are offered.
+        ``export``, ``numbers`` (a dict or None), and ``onward``, ``views``, ``helpers`` where they
+        are offered.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m mineral_utils.miniature {kind}", description=what
@@ -57,12 +57,7 @@ def read_options(
             action="store_true",
             help="begin with the shipped weights",
         )
-    if sam:
-        parser.add_argument(
-            "--frozen",
-            action="store_true",
-            help="with the image encoder as it is: prompts and decoder alone learn",
-        )
+    if views:
         parser.add_argument("--views", type=int, help="a step, 2 if unsaid; a GPU takes 16")
         parser.add_argument(
             "--helpers", type=int, default=0, help="processes that draw views ahead, for a GPU"

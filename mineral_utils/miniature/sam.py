@@ -53,8 +53,6 @@ class Recipe:
         the whole canvas
     average : of the weights' running mean, which is what is kept
     onward : begin with the shipped weights
-    frozen : the image encoder stays as it is, and with it all that Trident's correlation reads;
-        prompts and decoder alone learn
     """
 
     seed: int = 20
@@ -69,7 +67,6 @@ class Recipe:
     whole: float = 0.12
     average: float = 0.995
     onward: bool = False
-    frozen: bool = False
 
     def task(self, step: int, done: float, canvas: int) -> Task:
         """What a step sees, when a share `done` of the training lies behind it."""
@@ -173,7 +170,6 @@ class _Course:
         pass_colours(self.sam, _pixels(self.sam, pixels, [view.valid for view in first]))
         if recipe.onward:
             self.sam.load_state_dict(shipped_state("sam"))
-        self.sam.image_encoder.requires_grad_(not recipe.frozen)
         self.sam.to(device)
         self.mean = deepcopy(self.sam).eval()
         self.optimiser = self._optimiser()
@@ -183,7 +179,7 @@ class _Course:
 
     def _optimiser(self) -> torch.optim.Optimizer:
         """Weight decay for matrices only, not for tables, codes, biases and norms."""
-        named = [(n, p) for n, p in self.sam.named_parameters() if p.requires_grad]
+        named = [*self.sam.named_parameters()]
         plain = [p.ndim < 2 or any(w in n for w in ("embed", "rel_pos", "token")) for n, p in named]
         groups = [
             {
@@ -207,17 +203,14 @@ class _Course:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         pixels = _pixels(sam, batch.pixels, batch.valid)
-        with torch.set_grad_enabled(not recipe.frozen):
-            embeddings, heard = encode(sam, pixels, batch.places)
-        loss = torch.zeros((), device=sam.device)
-        if not recipe.frozen:
-            loss, share = mishearing(*heard, torch.from_numpy(batch.looks).to(sam.device))
-            self._add("heard", share)
-            loss = HEARD * loss
+        embeddings, (attention, values) = encode(sam, pixels, batch.places)
+        looks = torch.from_numpy(batch.looks).to(sam.device)
+        loss, share = mishearing(attention, values, looks)
+        self._add("heard", share)
+        loss = HEARD * loss
         for prompts in batch.questions:
             loss = loss + self._ask(prompts, embeddings, batch.places, rng)
-        if loss.requires_grad:  # with nothing to ask about and a frozen encoder it teaches nothing
-            loss.backward()
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(sam.parameters(), 1.0)
         if not torch.isfinite(norm):
             raise FloatingPointError(
@@ -306,9 +299,9 @@ def _pixels(sam: Sam, pixels: np.ndarray, valid: Sequence[tuple[int, int]]) -> T
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature sam --help``."""
     options = read_options(
-        "sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20, onward=True, sam=True
+        "sam", __doc__.split("\n")[0], arguments, minutes=90, seed=20, onward=True, views=True
     )
-    keys = ("minutes", "steps", "seed", "device", "resume", "onward", "frozen", "helpers")
+    keys = ("minutes", "steps", "seed", "device", "resume", "onward", "helpers")
     changes = {} if options.views is None else {"views": options.views}
     train(options.out, **{key: getattr(options, key) for key in keys}, **changes)
     if options.export:
