@@ -224,6 +224,7 @@ def test_the_largest_size():
     ("given", "error", "words"),
     [
         ({"minerals": ["pyrit"]}, UnknownMineral, "Pyrite"),
+        ({"minerals": ["unobtainium"]}, UnknownMineral, "only minerals of the vocabulary can be"),
         ({"minerals": ["pyrite", "nickeline"]}, ValueError, "Nickeline"),
         ({"texture": "marble"}, ValueError, "exsolution"),
         ({"light": "uv"}, ValueError, '"ppl" or "xpl"'),

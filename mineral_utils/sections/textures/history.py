@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from ...minerals import vocabulary
+from ...minerals import OPEN_HINT, UnknownMineral, vocabulary
 from . import crystals, intergrowths, late, masses
 from .canvas import Canvas
 from .fabric import Fabric
@@ -142,7 +142,11 @@ def _check_texture(texture, pool: Pool) -> None:
 def _checked_minerals(minerals, pool: Pool, impossible: bool) -> list[str]:
     if isinstance(minerals, str):
         raise ValueError(f"minerals must be a list, even for one; write [{minerals!r}]")
-    names = list(dict.fromkeys(vocabulary().find(name).name for name in minerals))
+    try:
+        names = list(dict.fromkeys(vocabulary().find(name).name for name in minerals))
+    except UnknownMineral as error:  # free text has no reflectance
+        told = str(error).replace(OPEN_HINT, "only minerals of the vocabulary can be drawn")
+        raise type(error)(told) from error
     found = clash(names)
     if found and not impossible:
         a, b, why = found
