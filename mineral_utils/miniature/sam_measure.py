@@ -159,12 +159,13 @@ def finest(mask: np.ndarray, cells: int) -> float:
 
 @torch.inference_mode()
 def readings(sam: Sam, image: np.ndarray, grains: Sequence[np.ndarray]) -> np.ndarray:
-    """What SAM reads inside a grain's box, and the best that could be read there.
+    """What SAM reads inside a grain's box, and how well a linear reading could do there.
 
     A mask is one linear reading of the upscaled picture, which the decoder guesses from the prompt.
     This fits the reading on the grain itself: by ridge regression on every second cell of the box,
     like the fields of a chessboard, and scored on the others. What is missing from the first to the
-    second is the decoder's guess, what is missing from there to 1 the encoder's.
+    second is the decoder's guess; what is missing from there to 1, mostly the picture's. No strict
+    bound: a reading fitted on all cells, with the best threshold, reaches a little more.
 
     Parameters
     ----------
@@ -174,7 +175,7 @@ def readings(sam: Sam, image: np.ndarray, grains: Sequence[np.ndarray]) -> np.nd
 
     Returns
     -------
-    float64 [grains, 2]: IoU in cells of the box, of SAM's answer to the box and of the best reading
+    float64 [grains, 2]: IoU in cells of the box, of SAM's answer to the box and of that reading
     """
     encoder = SamEncoder(sam, sam.device)
     embedding = sam.image_encoder(encoder.pixels(image))

@@ -6,7 +6,7 @@ Parts, all by default:
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
 - ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
-- ``reading``: what SAM reads inside a grain's box, and the best that its picture would allow;
+- ``reading``: what SAM reads inside a grain's box, and what a linear reading fitted there would;
 - ``render``: digital sections a second, in two processes;
 - ``sides``: the working long side, on LumenStone's training photos: patch ceiling of each set,
   DINO's AUC, seconds;
@@ -132,8 +132,8 @@ def reading(real: bool) -> dict:
             )
             for number, (image, labels) in enumerate(cases)
         ]
-        said, best = np.concatenate([rows for rows in scores if len(rows)]).mean(0)
-        found[where] = {"said": float(said), "best": float(best)}
+        said, fitted = np.concatenate([rows for rows in scores if len(rows)]).mean(0)
+        found[where] = {"said": float(said), "fitted": float(fitted)}
     return found
 
 
