@@ -5,8 +5,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV   := .venv
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
-# said after an installation that failed: a full disk is a common reason, and pip's words are long
-ROOM   = { $(PYTHON) -c 'import shutil, sys, tempfile; free = [shutil.disk_usage(p).free / 1e9 for p in (".", tempfile.gettempdir())]; sys.exit("The installation failed (see above). PyTorch with CUDA fills 7 GB here, and 3 GB of temporary files while it is installed; free are %.0f GB here and %.0f GB for temporary files. Then: make install" % tuple(free))'; exit 1; }
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all test-ui browser lint format page lab bench golden constraints clean
@@ -22,7 +20,9 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt pip
 	@echo "installing into $(VENV): some minutes, and 7 GB where PyTorch comes with CUDA"
-	@$(PY) -m pip install --quiet -c constraints.txt --build-constraint constraints.txt -e '.[test,dev,ui]' || $(ROOM)
+	@$(PY) -m pip install --quiet -c constraints.txt --build-constraint constraints.txt -e '.[test,dev,ui]' || { \
+		echo "The installation failed (see above). It wants 10 GB of free disk where PyTorch comes with CUDA. Free are:"; \
+		df -h . "$${TMPDIR:-/tmp}"; exit 1; }
 	@touch $@
 
 demo: $(STAMP) ## run all lessons on the demo road and print the table of results

@@ -512,10 +512,10 @@ def test_what_a_mask_keeps_on_a_coarse_grid():
 def test_the_best_reading_is_right_where_a_channel_tells_and_chance_where_none_does():
     rng = np.random.default_rng(0)
     truth = np.indices((24, 24)).sum(0) // 6 % 3 == 0
-    noise = rng.normal(size=(24, 24, 4))
-    told = np.concatenate([noise, np.where(truth, 2.0, -1.0)[..., None]], -1)
-    assert_array_equal(measure._read(told, truth), truth)
-    share = float((measure._read(noise, truth) == truth).mean())
+    noise = rng.normal(size=(4, 24, 24))
+    told = np.concatenate([noise, np.where(truth, 2.0, -1.0)[None]])
+    assert_array_equal(measure._read(torch.from_numpy(told), truth), truth)
+    share = float((measure._read(torch.from_numpy(noise), truth) == truth).mean())
     assert 0.35 < share < 0.65, "scored on cells that it was not fitted on"
 
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 from segment_anything.modeling import Sam
 
 from ..encoders.sam import SamEncoder, longest_side
-from .sam_model import decode
+from .sam_model import decode, fit_reading
 from .sam_prompts import COEFFICIENT, EIGHT, box_of
 from .sam_scenes import find_looks
 from .world import scene
@@ -192,28 +192,24 @@ def readings(sam: Sam, image: np.ndarray, grains: Sequence[np.ndarray]) -> np.nd
             torch.from_numpy(grain.astype(np.float32))[None, None], cells, mode="area"
         )
         x1, y1, x2, y2 = (int(v) for v in corners[0] * side / sam.image_encoder.img_size)
-        inside = slice(y1, y2 + 1), slice(x1, x2 + 1)
+        inside = slice(y1, min(y2 + 1, cells[0])), slice(x1, min(x2 + 1, cells[1]))
         truth = share[0, 0][inside].numpy() > 0.5
         said = logits[0, 0][inside].cpu().numpy() > 0
-        seen = fine[0][:, inside[0], inside[1]].permute(1, 2, 0).cpu().double().numpy()
-        rows.append((iou(said, truth), iou(_read(seen, truth), truth)))
+        rows.append((iou(said, truth), iou(_read(fine[0, :, *inside].cpu(), truth), truth)))
     return np.array(rows)
 
 
-def _read(seen: np.ndarray, truth: np.ndarray, ridge: float = 1e-3) -> np.ndarray:
-    """bool [h, w]: what lies in `truth` by a linear reading of `seen` [h, w, c], each half of the
-    chessboard by a reading fitted on the other. Inside and outside weigh the same."""
-    design = np.concatenate([seen, np.ones((*truth.shape, 1))], -1)
-    odd = np.indices(truth.shape).sum(0) % 2 == 1
-    said = np.zeros(truth.shape, bool)
+def _read(seen: torch.Tensor, truth: np.ndarray) -> np.ndarray:
+    """bool [h, w]: what lies in `truth` by a linear reading of `seen` [c, h, w], each half of the
+    chessboard by a reading fitted on the other."""
+    design = torch.cat([seen, torch.ones_like(seen[:1])]).double().flatten(1).T[None]
+    wanted = torch.from_numpy(np.where(truth, 1.0, -1.0)).view(1, -1)
+    odd = torch.from_numpy(np.indices(truth.shape).sum(0) % 2 == 1).flatten()
+    said = torch.zeros(truth.size, dtype=torch.bool)
     for half in (odd, ~odd):
-        known, wanted = design[~half], np.where(truth[~half], 1.0, -1.0)
-        counts = np.bincount(truth[~half].astype(int), minlength=2)
-        weight = 1 / np.maximum(counts, 1)[truth[~half].astype(int)]
-        heavy = known.T * (weight / max(weight.sum(), 1e-12))
-        square = heavy @ known + ridge * np.eye(known.shape[1])
-        said[half] = design[half] @ np.linalg.solve(square, heavy @ wanted) > 0
-    return said
+        reading, _ = fit_reading(design[:, ~half], wanted[:, ~half], ridge=1e-3)
+        said[half] = (design[:, half] @ reading)[0, :, 0] > 0
+    return said.view(truth.shape).numpy()
 
 
 def draw_grains(

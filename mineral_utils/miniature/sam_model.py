@@ -202,16 +202,33 @@ def unreadable(fine: Tensor, truth: Tensor, sample: int = 192) -> Tensor:
     seen = fine.flatten(2).gather(2, index[:, None].expand(-1, fine.shape[1], -1)).transpose(1, 2)
     seen = torch.cat([seen, torch.ones_like(seen[..., :1])], -1)
     wanted = truth.flatten(1).gather(1, index) * 2 - 1
+    reading, weight = fit_reading(seen, wanted)
+    error = (seen @ reading)[..., 0] - wanted
+    return (weight * error**2).sum(1).mean()
+
+
+def fit_reading(seen: Tensor, wanted: Tensor, ridge: float = 1e-2) -> tuple[Tensor, Tensor]:
+    """The linear reading that tells inside from outside best, by ridge regression; all that lies
+    inside weighs as much as all outside.
+
+    Parameters
+    ----------
+    seen : [n, cells, c], a constant channel among them
+    wanted : [n, cells], above 0 inside; 1 and -1 where a cell lies there whole
+    ridge : added to the squares
+
+    Returns
+    -------
+    (reading [n, c, 1], weight of each cell [n, cells])
+    """
     inside = wanted > 0
     weight = inside / inside.sum(1, keepdim=True).clamp(min=1)
     weight = weight + ~inside / (~inside).sum(1, keepdim=True).clamp(min=1)
     weight = weight / weight.sum(1, keepdim=True)
     heavy = seen * weight[..., None]
     square = heavy.transpose(1, 2) @ seen
-    square = square + 1e-2 * torch.eye(square.shape[-1], device=square.device)
-    reading = torch.linalg.solve(square, heavy.transpose(1, 2) @ wanted[..., None])
-    error = (seen @ reading)[..., 0] - wanted
-    return (weight * error**2).sum(1).mean()
+    square = square + ridge * torch.eye(square.shape[-1], device=square.device)
+    return torch.linalg.solve(square, heavy.transpose(1, 2) @ wanted[..., None]), weight
 
 
 def mishearing(attention: Tensor, values: Tensor, looks: Tensor) -> tuple[Tensor, Tensor]:
