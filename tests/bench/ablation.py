@@ -192,14 +192,17 @@ def draw(found: dict[str, list[dict]], path: Path = FIGURE) -> Path:
             for place, cell in enumerate(found):
                 values = [row[key] for row in found[cell]]
                 ax.plot([0, np.mean(values)], [place, place], color="0.8", lw=6, zorder=1)
-                for row, mark in zip(found[cell], marks, strict=False):
-                    ax.plot(row[key], place, mark, color="#0072b2", mec="white", ms=9)
+                rows = found[cell]  # one under the other, so that none hides another
+                for k, (row, mark) in enumerate(zip(rows, marks, strict=False)):
+                    at = place + 0.27 * (k - (len(rows) - 1) / 2)
+                    ax.plot(row[key], at, mark, color="#0072b2", mec="white", ms=7)
             ax.set_yticks(range(len(found)), [WORDS[cell] for cell in found])
             ax.set_xlim(left=0)
+            ax.locator_params(axis="x", nbins=5)
             ax.set_xlabel(label)
             ax.grid(axis="x", color="0.9")
         axes[0].invert_yaxis()
-        style = {"ls": "", "color": "#0072b2", "mec": "white", "ms": 9}
+        style = {"ls": "", "color": "#0072b2", "mec": "white", "ms": 7}
         handles = [
             Line2D([], [], marker=m, label=f"seed {k}", **style) for k, m in enumerate(marks)
         ]
