@@ -274,6 +274,63 @@ def test_what_cannot_be_selected_is_said(scene):
     assert draft.selection is None
 
 
+@pytest.fixture(scope="module")
+def large() -> tuple[Scene, np.ndarray]:
+    """A photo twice as wide as SAM sees it, and where its one grain is: 40 px, with a hole."""
+    y, x = np.indices((1350, 1800))
+    grain = ((y - 900) ** 2 + (x - 1210) ** 2 < 20**2) & ((y - 900) ** 2 + (x - 1222) ** 2 >= 9**2)
+    noise = np.random.default_rng(0).normal(0, 4, (*grain.shape, 3))
+    image = np.where(grain[..., None], (220, 215, 190), 70) + noise
+    photo = Photo(np.clip(image, 0, 255).astype(np.uint8))
+    return tuned().encode(photo, progress=False), grain
+
+
+def test_a_closer_look_finds_what_a_small_grain_is_like(large):
+    scene, truth = large
+    draft = Draft(scene, ["pyrite", "quartz"])
+
+    def fit() -> float:
+        mask = draft.selection.mask.whole()
+        return (mask & truth).sum() / (mask | truth).sum()
+
+    draft.select_box(1188, 878, 1232, 922)
+    far = fit()
+    chosen = draft.look_closer()
+    assert (chosen.close.rows, chosen.close.columns) == (slice(732, 1068), slice(1042, 1378))
+    assert fit() > 0.9 > far + 0.1
+    again = draft.select_point(1222, 900, positive=False)  # the hole: asked of the same window
+    assert again.close is chosen.close and fit() > 0.9
+    draft.undo()
+    assert draft.selection is chosen
+    whole = draft.select_point(300, 200, positive=False)  # outside of the window
+    assert whole.close is None and whole.box == chosen.box
+    assert draft.select_box(1188, 878, 1232, 922).close is None, "a new box is looked at from afar"
+
+
+def test_a_closer_look_keeps_a_correction_and_its_words(large):
+    draft = Draft(large[0], ["pyrite", "quartz"])
+    draft.select_box(1188, 878, 1232, 922)
+    mask = draft.look_closer().mask
+    edit = draft.assign("pyrite")
+    assert edit.mask is mask and (draft.labels()[mask.whole()] == 0).all()
+
+
+def test_where_there_is_nothing_closer_to_see(scene, large):
+    draft = Draft(scene, ["pyrite", "quartz"])
+    with pytest.raises(EditError, match="nothing is selected to look at closer"):
+        draft.look_closer()
+    draft.select_box(35, 25, 105, 95)
+    with pytest.raises(EditError, match="160 x 112 px pixel by pixel"):
+        draft.look_closer()
+    draft = Draft(large[0], ["pyrite", "quartz"])
+    draft.select_box(10, 10, 1700, 1300)
+    with pytest.raises(EditError, match="whole photo again"):
+        draft.look_closer()
+    draft.select_region(700, 700)
+    with pytest.raises(EditError, match="nothing is selected to look at closer"):
+        draft.look_closer()
+
+
 # ---- the journal -----------------------------------------------------------------------------
 def test_a_draft_goes_on_where_it_stopped(tmp_path):
     draft = Draft(typed_scene(HALVES), ["pyrite", "galena"], folder=tmp_path, who="Anna")

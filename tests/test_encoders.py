@@ -29,6 +29,7 @@ from mineral_utils.encoders import (
 )
 from mineral_utils.encoders.build import SAM_SIZES, _sam
 from mineral_utils.encoders.clip import project_values
+from mineral_utils.encoders.sam import window_around
 from mineral_utils.encoders.vit import (
     CLIP_STATISTICS,
     IMAGENET_STATISTICS,
@@ -339,3 +340,25 @@ def test_sam_encoder_reads_its_sizes_off_the_model():
     encoder = SamEncoder(small_model().encoders.sam.sam)
     assert (encoder.long_side, encoder.patch) == (256, 16)
     assert encoder.input_size(240, 352) == (175, 256)  # 240 * 256 / 352 = 174.5, half up
+
+
+def test_a_glance_gives_the_decoder_the_embedding_of_a_look():
+    encoder, image = SamEncoder(small_model().encoders.sam.sam), small_picture()
+    glance, look = encoder.glance(image), encoder.look(image)
+    assert glance.correlation is None and look.correlation is not None
+    assert torch.equal(glance.embedding, look.embedding)
+    sizes = [(view.grid, view.input_size, view.photo_size) for view in (glance, look)]
+    assert sizes[0] == sizes[1]
+
+
+@pytest.mark.parametrize(
+    ("box", "size", "rows", "columns"),
+    [
+        ((600, 400, 699, 439), (1000, 2000), (270, 570), (500, 800)),  # three times 100 px
+        ((600, 400, 639, 439), (1000, 2000), (320, 520), (520, 720)),  # at least 200 px
+        ((0, 990, 39, 999), (1000, 2000), (800, 1000), (0, 200)),  # moved into the photo
+        ((0, 0, 1000, 500), (1000, 2000), (0, 1000), (0, 2000)),  # no larger than the photo
+    ],
+)
+def test_the_window_around_a_box(box, size, rows, columns):
+    assert window_around(box, size, least=200) == (slice(*rows), slice(*columns))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
+from scipy import ndimage
 
 from mineral_utils import refine
 from mineral_utils.encoders.build import build_sam
@@ -16,7 +17,7 @@ from mineral_utils.encoders.sam import SamEncoder
 from mineral_utils.miniature import sam as training
 from mineral_utils.miniature import sam_batch as batch
 from mineral_utils.miniature import sam_card as card
-from mineral_utils.miniature import sam_colour, sam_start, world
+from mineral_utils.miniature import sam_colour, sam_pool, sam_reading, sam_start, world
 from mineral_utils.miniature import sam_measure as measure
 from mineral_utils.miniature import sam_model as model
 from mineral_utils.miniature import sam_prompts as prompts
@@ -24,6 +25,8 @@ from mineral_utils.miniature import sam_scenes as scenes
 from mineral_utils.miniature.store import FOLDER, shipped_state
 from mineral_utils.miniature.things import Thing
 from mineral_utils.profiles import ModelSpec
+from mineral_utils.sections import training_section
+from mineral_utils.segmenter import load_model
 
 SMALL = {"image_size": 448, "width": 32, "layers": 2, "heads": 2, "global_attn_indexes": [1]}
 FIRST = torch.zeros(1, dtype=torch.int64)  # one prompt, about the first view
@@ -39,8 +42,8 @@ def one_thread():
 
 
 @pytest.fixture(scope="module")
-def pool(tmp_path_factory) -> scenes.Pool:
-    return scenes.draw_pool(tmp_path_factory.mktemp("pool"), 3, seed=1, size=256)
+def pool(tmp_path_factory) -> sam_pool.Pool:
+    return sam_pool.draw_pool(tmp_path_factory.mktemp("pool"), 3, seed=1, size=256)
 
 
 def _mask(text: str) -> np.ndarray:
@@ -67,7 +70,7 @@ def test_looks_are_words_and_colour():
     segments = np.array([[0, 1, 2, 3]])
     image = np.array([[[10, 10, 10], [12, 10, 10], [90, 90, 90], [12, 10, 10]]], np.uint8)
     plain, striped = Thing("grey", "smooth", "tile"), Thing("grey", "striped", "tile")
-    looks = scenes.find_looks(image, segments, (plain, plain, plain, striped))
+    looks = sam_pool.find_looks(image, segments, (plain, plain, plain, striped))
     assert looks[0] == looks[1], "two levels apart, same words"
     assert len({looks[0], looks[2], looks[3]}) == 3, "another grey, another surface"
 
@@ -83,12 +86,34 @@ def test_a_pool_goes_on_where_it_ended(tmp_path, pool, monkeypatch):
 
     monkeypatch.setattr(world, "scene", counted)
     with pytest.raises(KeyboardInterrupt):
-        scenes.draw_pool(tmp_path, 3, seed=1, size=256)
-    again = scenes.draw_pool(tmp_path, 3, seed=1, size=256)
+        sam_pool.draw_pool(tmp_path, 3, seed=1, size=256)
+    again = sam_pool.draw_pool(tmp_path, 3, seed=1, size=256)
     assert_array_equal(again.images, pool.images)
     assert_array_equal(again.segments, pool.segments)
     with pytest.raises(ValueError, match="another"):
-        scenes.draw_pool(tmp_path, 3, seed=2, size=256)
+        sam_pool.draw_pool(tmp_path, 3, seed=2, size=256)
+
+
+def test_a_pool_of_the_domain_holds_sections_and_scenes(tmp_path, pool):
+    ore = sam_pool.draw_pool(tmp_path, 3, seed=1, size=256, ore=True)
+    assert_array_equal(ore.images[2], pool.images[2])
+    assert_array_equal(ore.segments[2], pool.segments[2])
+    for number in range(2):
+        section = training_section(number, size=(256, 256))
+        assert_array_equal(ore.images[number], section.image)
+        segments, looks = ore.segments[number], ore.looks[number]
+        shown = looks[segments]
+        meant = shown >= 0
+        assert meant.mean() > 0.7 and (shown[meant] == section.labels[meant]).all()
+        assert (shown[section.labels == 255] == -1).all()
+        for piece in np.unique(segments[meant]):  # each a whole connected part, and no speck
+            where = segments == piece
+            around = ndimage.binary_dilation(where, sam_pool.EIGHT) & ~where
+            assert where.sum() >= sam_pool.SPECK
+            assert not (section.labels[around] == looks[piece]).any()
+            assert ndimage.label(where, sam_pool.EIGHT)[1] == 1
+    with pytest.raises(ValueError, match="another"):
+        sam_pool.draw_pool(tmp_path, 3, seed=1, size=256)
 
 
 @pytest.mark.parametrize("side", [224, 448])
@@ -444,7 +469,7 @@ def test_helpers_change_nothing(trained, tmp_path):
 
 
 def test_a_batch_asks_about_all_its_views(trained):
-    pool = scenes.open_pool(trained[0] / "pool")
+    pool = sam_pool.open_pool(trained[0] / "pool")
     drawn = batch.draw_batch(pool, batch.Task(7, 3, 224, 896, 5, 4))
     assert drawn.pixels.shape == (5, 224, 224, 3) and drawn.looks.shape == (5, 196)
     assert len(drawn.questions) == 2
@@ -505,8 +530,8 @@ def test_what_a_mask_keeps_on_a_coarse_grid():
     whole, thin = np.zeros((64, 64), bool), np.zeros((64, 64), bool)
     whole[16:48, 16:48] = True
     thin[:, 30] = True  # a quarter of a cell
-    assert measure.finest(whole, 64) == 1 and 0.9 < measure.finest(whole, 16) < 1
-    assert measure.finest(thin, 64) == 1 and measure.finest(thin, 16) == 0
+    assert sam_reading.finest(whole, 64) == 1 and 0.9 < sam_reading.finest(whole, 16) < 1
+    assert sam_reading.finest(thin, 64) == 1 and sam_reading.finest(thin, 16) == 0
 
 
 def test_the_best_reading_is_right_where_a_channel_tells_and_chance_where_none_does():
@@ -514,15 +539,15 @@ def test_the_best_reading_is_right_where_a_channel_tells_and_chance_where_none_d
     truth = np.indices((24, 24)).sum(0) // 6 % 3 == 0
     noise = rng.normal(size=(4, 24, 24))
     told = np.concatenate([noise, np.where(truth, 2.0, -1.0)[None]])
-    assert_array_equal(measure._read(torch.from_numpy(told), truth), truth)
-    share = float((measure._read(torch.from_numpy(noise), truth) == truth).mean())
+    assert_array_equal(sam_reading._read(torch.from_numpy(told), truth), truth)
+    share = float((sam_reading._read(torch.from_numpy(noise), truth) == truth).mean())
     assert 0.35 < share < 0.65, "scored on cells that it was not fitted on"
 
 
 def test_readings_are_two_for_each_grain(trained):
     image, labels = _square()
     grains = [*measure.find_grains(labels, 20)]
-    found = measure.readings(trained[1], image, grains)
+    found = sam_reading.readings(trained[1], image, grains)
     assert found.shape == (len(grains), 2) and ((found >= 0) & (found <= 1)).all()
     # flat colours go through before any training: the square is read by its own
     assert found[:, 1].max() > 0.9
@@ -558,11 +583,24 @@ def test_a_coarse_grain_keeps_its_heart():
 def test_evaluate_says_how_many_and_how_well(trained):
     result = measure.evaluate(trained[1], [_square(), _square()], smallest=100)
     assert (result["grains"], result["photos"]) == (2, 2)
-    for name in measure.MEASURES:
+    assert "near" not in result
+    for name in set(measure.MEASURES) - {"near"}:
         assert 0 <= result[name]["low"] <= result[name]["mean"] <= result[name]["high"] <= 1
     assert result["whole_box"]["mean"] == 1
     with pytest.raises(ValueError, match="no grain of 5000 px"):
         measure.evaluate(trained[1], [_square()], smallest=5000)
+
+
+def test_a_near_look_fits_a_small_grain_of_a_large_photo_better():
+    y, x = np.indices((1350, 1800))
+    grain = ((y - 900) ** 2 + (x - 1210) ** 2 < 20**2) & ((y - 900) ** 2 + (x - 1222) ** 2 >= 9**2)
+    noise = np.random.default_rng(0).normal(0, 4, (*grain.shape, 3))
+    image = np.where(grain[..., None], (220, 215, 190), 70) + noise
+    case = np.clip(image, 0, 255).astype(np.uint8), grain.astype(np.uint8)
+    sam = load_model("demo").encoders.sam.sam
+    result = measure.evaluate(sam, [case], ignore=(0,), near=True)
+    assert result["grains"] == 1
+    assert result["near"]["mean"] > 0.9 > result["box"]["mean"] + 0.1
 
 
 def test_the_mask_prompt_is_the_one_that_refine_gives(trained):

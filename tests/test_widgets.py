@@ -89,13 +89,24 @@ def test_digits_assign_and_letters_undo(desk):
 
 def test_a_desk_without_photos_waits_for_one(tmp_path, typed_model):  # noqa: F811
     desk = Desk(Series(typed_model, {}, tmp_path, ["pyrite"]))
-    for step in (desk.open, desk.sharpen, lambda: desk.type_names("galena"), desk.save):
+    for step in (
+        desk.open,
+        desk.sharpen,
+        desk.look_closer,
+        lambda: desk.type_names("galena"),
+        desk.save,
+    ):
         with pytest.raises(EditError, match="photo"):
             step()
     assert "no photo yet" in said(Workbench(desk))
 
 
 # ---- the page --------------------------------------------------------------------------------
+def test_a_closer_look_that_shows_nothing_new_is_said(page):
+    page.controls.closer.click()
+    assert "nothing is selected to look at closer" in said(page)
+
+
 def test_the_page_opens_with_picture_legend_and_words(page):
     assert page.picture.jpeg[:3] == b"\xff\xd8\xff" and page.picture.size == [32, 32]
     assert page.picture.alt == "Photo under a map of minerals: pyrite 50.0 %, galena 50.0 %."

@@ -225,6 +225,14 @@ class Desk:
             self.mode = "outline"  # whoever drags a box wants what is in it
         return _told(draft, draft.select_box(x1, y1, x2, y2))
 
+    def look_closer(self) -> str:
+        """Let SAM look again, at a window around what is selected."""
+        draft = self._open_draft
+        chosen = draft.look_closer()
+        rows, columns = chosen.close.rows, chosen.close.columns
+        size = f"{columns.stop - columns.start} x {rows.stop - rows.start} px"
+        return f"SAM looked at the {size} around it. {_told(draft, chosen)}"
+
     def assign(self, name: str) -> str:
         """Give the selected pixels to a mineral, or to "unknown"."""
         draft = self._open_draft

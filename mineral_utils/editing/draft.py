@@ -2,6 +2,7 @@
 
     draft = Draft(model.encode(photo), ["pyrite", "galena"], folder="corrections", who="Anna")
     draft.select_box(40, 60, 180, 150)           # SAM draws the grain in the box
+    draft.look_closer()                          # on a large photo: at a window around it
     draft.select_point(60, 70, positive=False)   # but not this part of it
     draft.assign("galena")                       # one correction, journalled
     draft.undo(); draft.redo()
@@ -32,7 +33,7 @@ from .owner import about_photo, check_owner, safe_stem
 from .picture import Look
 from .points import EditError, Point, inside, scale_of_line
 from .question import answer
-from .selection import Selection, region_at, with_box, with_point
+from .selection import Selection, closer, region_at, with_box, with_point
 
 
 def utc_now() -> datetime:
@@ -193,6 +194,10 @@ class Draft:
     def select_box(self, x1: float, y1: float, x2: float, y2: float) -> Selection:
         """Select what SAM draws in a box."""
         return self._select(with_box(self.scene, self.selection, x1, y1, x2, y2))
+
+    def look_closer(self) -> Selection:
+        """Let SAM look again, at a window around what is selected; see `selection.closer`."""
+        return self._select(closer(self.scene, self.selection))
 
     def select_region(self, x: float, y: float) -> Selection:
         """Select the region of the map that a point lies in."""

@@ -5,6 +5,9 @@ SAM looked at the photo when the scene was encoded; each click runs its decoder 
 answer to a single point is the best of three by SAM's own estimate, for a point may mean a grain or
 a part of it. Further clicks correct: the logits of the answer before go in again, with all points
 and the box (Segment Anything, arXiv 2304.02643, appendix A).
+
+SAM shrinks a large photo to its own size, and a small grain of it to a few cells of its masks.
+`closer` lets it look again, at a window of the photo around what is selected.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
+from ..encoders import SamView
+from ..encoders.sam import window_around
 from ..refine import EIGHT
 from ..segmenter import Scene
 from .display import one_thread
@@ -24,6 +29,20 @@ from .mask import Mask
 from .points import EditError, inside
 
 Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Close:
+    """A window of the photo as SAM sees it: `rows` and `columns` of the photo, and the view."""
+
+    rows: slice
+    columns: slice
+    view: SamView
+
+    def holds(self, x: int, y: int) -> bool:
+        """Whether a pixel lies in the window."""
+        rows, columns = self.rows, self.columns
+        return rows.start <= y < rows.stop and columns.start <= x < columns.stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +54,7 @@ class Selection:
     points : (x, y, whether it lies inside), px of the photo, in the order of the clicks
     box : (x1, y1, x2, y2), ends included, or None
     score : SAM's estimate of the IoU of its mask, None for a region
+    close : the window that SAM was asked about; None: the whole photo
     """
 
     mask: Mask | None
@@ -43,6 +63,7 @@ class Selection:
     box: Box | None = None
     score: float | None = None
     logits: Tensor | None = field(default=None, repr=False)
+    close: Close | None = field(default=None, repr=False)
 
 
 def with_point(
@@ -62,6 +83,8 @@ def with_point(
             "a point that is left out needs something to be left out of; click on the grain, or "
             "draw a box around it, first"
         )
+    if before.close is not None and not before.close.holds(x, y):
+        before = replace(before, close=None, logits=None)  # logits of the window say nothing here
     return _asked(scene, replace(before, points=(*before.points, (x, y, positive))))
 
 
@@ -83,7 +106,46 @@ def with_box(
             f"the box from ({left}, {top}) to ({right}, {bottom}) is too thin; drag it from one "
             "corner of the grain to the other"
         )
-    return _asked(scene, replace(_outline(before), box=box, logits=None))
+    return _asked(scene, replace(_outline(before), box=box, logits=None, close=None))
+
+
+def closer(scene: Scene, before: Selection | None) -> Selection:
+    """The same points and box, asked of a window of the photo around what is selected. Takes one
+    pass of SAM's encoder; further points inside the window are asked there.
+
+    Raises
+    ------
+    EditError
+        Nothing that SAM drew is selected; SAM saw all pixels already; or the window would be the
+        whole photo.
+    """
+    before, size = _outline(before), scene.photo.image.shape[:2]
+    seen = min(scene.view.input_size[1], scene.working_size[1])
+    if before.box is None and before.mask is None:
+        raise EditError(
+            "nothing is selected to look at closer; click on a grain or draw a box around it first"
+        )
+    if seen >= size[1]:
+        raise EditError(
+            f"SAM has seen this photo of {size[1]} x {size[0]} px pixel by pixel; there is nothing "
+            "closer to see. Correct the outline by further clicks"
+        )
+    corners = [(x, y, x, y) for x, y, _ in before.points]
+    if before.box is not None:
+        corners.append(before.box)
+    else:
+        down, across = before.mask.box
+        corners.append((across.start, down.start, across.stop - 1, down.stop - 1))
+    low, high = np.min(corners, 0)[:2], np.max(corners, 0)[2:]
+    rows, columns = window_around((*low, *high), size)
+    if rows.stop - rows.start == size[0] and columns.stop - columns.start == size[1]:
+        raise EditError(
+            "what is selected is so large that a closer look would see the whole photo again; "
+            "correct the outline by further clicks"
+        )
+    image = np.ascontiguousarray(scene.photo.image[rows, columns])
+    close = Close(rows, columns, scene.model.encoders.sam.glance(image))
+    return _asked(scene, replace(before, logits=None, close=close))
 
 
 def region_at(labels: np.ndarray, x: float, y: float) -> Selection:
@@ -103,16 +165,23 @@ def _outline(before: Selection | None) -> Selection:
 @torch.inference_mode()
 def _asked(scene: Scene, wanted: Selection) -> Selection:
     """The mask that SAM's decoder draws for points and box."""
-    sam, view = scene.model.encoders.sam.sam, scene.view
-    size = scene.photo.image.shape[:2]
+    sam, whole, view = scene.model.encoders.sam.sam, scene.photo.image.shape[:2], scene.view
+    rows, columns = slice(0, whole[0]), slice(0, whole[1])
+    if wanted.close is not None:
+        rows, columns, view = wanted.close.rows, wanted.close.columns, wanted.close.view
+    size, corner = (
+        (rows.stop - rows.start, columns.stop - columns.start),
+        (columns.start, rows.start),
+    )
+    first = torch.tensor(corner, dtype=torch.float32)
     scale = torch.tensor([view.input_size[1] / size[1], view.input_size[0] / size[0]])
     points = boxes = None
     if wanted.points:
-        places = torch.tensor([point[:2] for point in wanted.points]) + 0.5
+        places = torch.tensor([point[:2] for point in wanted.points]) + 0.5 - first
         signs = torch.tensor([[float(point[2]) for point in wanted.points]])
         points = (places * scale)[None].to(sam.device), signs.to(sam.device)
     if wanted.box is not None:
-        ends = torch.tensor(wanted.box) + torch.tensor([0.0, 0.0, 1.0, 1.0])
+        ends = torch.tensor(wanted.box) + torch.tensor([0.0, 0.0, 1.0, 1.0]) - first.repeat(2)
         boxes = (ends * scale.repeat(2))[None].to(sam.device)
     sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=wanted.logits)
     alone = wanted.box is None and wanted.logits is None  # a single click may mean many things
@@ -125,10 +194,11 @@ def _asked(scene: Scene, wanted: Selection) -> Selection:
     )
     best = int(scores[0].argmax())
     logits = logits[:, best : best + 1]
-    whole = sam.postprocess_masks(logits, view.input_size, view.photo_size)
+    fine = sam.postprocess_masks(logits, view.input_size, view.photo_size)
     if view.photo_size != size:
-        whole = F.interpolate(whole, size, mode="bilinear")
-    drawn = (whole[0, 0] > 0).cpu().numpy()
+        fine = F.interpolate(fine, size, mode="bilinear")
+    drawn = np.zeros(whole, bool)
+    drawn[rows, columns] = (fine[0, 0] > 0).cpu().numpy()
     return replace(
         wanted,
         mask=Mask.of(drawn) if drawn.any() else None,

@@ -7,7 +7,8 @@ correlation (Trident, arXiv 2411.09219, section 3.3) is gathered on the way. Sam
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -38,14 +39,15 @@ class SamView:
     """What SAM sees of one photo.
 
     embedding : float32 [1, 256, 64, 64], the encoder's output, padding included
-    correlation : float32 [n, n] over the un-padded grid (row-major), rows sum to 1
+    correlation : float32 [n, n] over the un-padded grid (row-major), rows sum to 1; None where only
+        the decoder will ask
     grid : (rows, columns) of the un-padded grid, n = rows * columns
     input_size : (height, width) in px after the resize to SAM's long side
     photo_size : (height, width) in px of the picture that was given
     """
 
     embedding: Tensor
-    correlation: Tensor
+    correlation: Tensor | None
     grid: tuple[int, int]
     input_size: tuple[int, int]
     photo_size: tuple[int, int]
@@ -87,8 +89,22 @@ class SamEncoder:
         -------
         SamView
         """
-        input_size = self.input_size(*image.shape[:2])
-        grid = tuple(max(side // self.patch, 1) for side in input_size)
+        gather = _Correlation(self._grid(image), cos_fac, refine_neg_cos)
+        return replace(self._view(image, gather), correlation=gather.rows)
+
+    @torch.inference_mode()
+    def glance(self, image: np.ndarray) -> SamView:
+        """Encode a photo, or a window of one, for the decoder alone: no correlation.
+
+        image : uint8 [H, W, 3]
+        """
+        return self._view(image, None)
+
+    def _grid(self, image: np.ndarray) -> tuple[int, int]:
+        rows, columns = (max(n // self.patch, 1) for n in self.input_size(*image.shape[:2]))
+        return rows, columns
+
+    def _view(self, image: np.ndarray, gather: _Correlation | None) -> SamView:
         encoder = self.encoder
         tokens = encoder.patch_embed(self.pixels(image))
         if encoder.pos_embed is not None:
@@ -98,17 +114,42 @@ class SamEncoder:
         for block in blocks:
             tokens = _block(block, tokens)
         give_back_memory()
-        gather = _Correlation(grid, cos_fac, refine_neg_cos)
         tokens = _block(last, tokens, gather)
-        embedding = encoder.neck(tokens.permute(0, 3, 1, 2))
+        embedding = encoder.neck(tokens.permute(0, 3, 1, 2)).float()
         give_back_memory()
-        return SamView(embedding.float(), gather.rows, grid, input_size, image.shape[:2])
+        size = image.shape[:2]
+        return SamView(embedding, None, self._grid(image), self.input_size(*size), size)
 
 
 def longest_side(height: int, width: int, target: int) -> tuple[int, int]:
     """Scale (height, width) so that the long side is `target`, rounding half up."""
     scale = target / max(height, width)
     return int(height * scale + 0.5), int(width * scale + 0.5)
+
+
+def window_around(
+    box: Sequence[float], size: tuple[int, int], *, wider: float = 3.0, least: int = 336
+) -> tuple[slice, slice]:
+    """Where to look closer at a part of a photo, of which SAM sees little when it sees all.
+
+    Parameters
+    ----------
+    box : (x1, y1, x2, y2) in px of the photo, ends included
+    size : (height, width) of the photo
+    wider : side of the window over the longer side of the box: SAM wants surroundings
+    least : px, smallest side of the window. Both were chosen on LumenStone's training photos
+
+    Returns
+    -------
+    (rows, columns) : a square with the box in its middle, moved and cut at the photo's edges
+    """
+    x1, y1, x2, y2 = box
+    side = max(round(wider * max(x2 - x1 + 1, y2 - y1 + 1)), least)
+    spans = []
+    for low, high, end in ((y1, y2, size[0]), (x1, x2, size[1])):
+        first = min(max(round((low + high + 1 - side) / 2), 0), max(end - side, 0))
+        spans.append(slice(first, min(first + side, end)))
+    return spans[0], spans[1]
 
 
 class _Correlation:

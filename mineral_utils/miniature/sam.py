@@ -30,8 +30,9 @@ from .course import read_options, trim_curve
 from .sam_batch import Batch, Drawer, Task
 from .sam_colour import pass_colours
 from .sam_model import HEARD, answer, correct, encode, mishearing, new_model
+from .sam_pool import Pool, draw_pool
 from .sam_prompts import Prompts
-from .sam_scenes import Pool, draw_pool, draw_view
+from .sam_scenes import draw_view
 from .store import shipped_state
 
 SAVE_EVERY = 240.0  # seconds between checkpoints
@@ -53,6 +54,7 @@ class Recipe:
         the whole canvas
     average : of the weights' running mean, which is what is kept
     onward : begin with the shipped weights
+    ore : two thirds of the scenes are digital sections (`sam_pool.draw_pool`)
     """
 
     seed: int = 20
@@ -67,6 +69,7 @@ class Recipe:
     whole: float = 0.12
     average: float = 0.995
     onward: bool = False
+    ore: bool = False
 
     def task(self, step: int, done: float, canvas: int) -> Task:
         """What a step sees, when a share `done` of the training lies behind it."""
@@ -115,7 +118,8 @@ def train(
     if (minutes is None) == (steps is None):
         raise ValueError("give either minutes or steps, to say how long to train")
     out, recipe = Path(out), Recipe(seed=seed, **changes)
-    pool = draw_pool(out / "pool", recipe.scenes, seed=recipe.seed, helpers=helpers)
+    drawn = {"seed": recipe.seed, "helpers": helpers, "ore": recipe.ore}
+    pool = draw_pool(out / "pool", recipe.scenes, **drawn)
     course = _Course(recipe, pool, out, pick_device(device))
     if resume:
         course.go_on()

@@ -16,8 +16,9 @@ from types import TracebackType
 
 import numpy as np
 
+from .sam_pool import Pool, open_pool
 from .sam_prompts import Pieces, Prompts, draw_prompts, join
-from .sam_scenes import Pool, draw_view, open_pool, token_looks
+from .sam_scenes import draw_view, token_looks
 
 # the two kinds of prompts that the views of a step are asked with
 MIX = (("point", "class"), ("box", "class"), ("both", "box"), ("point", "both"), ("box", "logits"))
@@ -91,7 +92,7 @@ class Drawer:
 
     Parameters
     ----------
-    folder : of the pool of scenes, see `sam_scenes.draw_pool`
+    folder : of the pool of scenes, see `sam_pool.draw_pool`
     plan : the task of a step, by its number
     first : the step to begin with
     helpers : processes beside this one; 0 draws here, when a batch is wanted

@@ -7,7 +7,7 @@ learnt nothing: the box itself, the ellipse in it, and Otsu's threshold of its g
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -15,13 +15,12 @@ import torch.nn.functional as F
 from scipy import ndimage
 from segment_anything.modeling import Sam
 
-from ..encoders.sam import SamEncoder, longest_side
-from .sam_model import decode, fit_reading
-from .sam_prompts import COEFFICIENT, EIGHT, box_of
-from .sam_scenes import find_looks
+from ..encoders.sam import SamEncoder, longest_side, window_around
+from .sam_pool import EIGHT, find_looks
+from .sam_prompts import COEFFICIENT, box_of
 from .world import scene
 
-MEASURES = ("point", "box", "mask", "whole_box", "ellipse", "otsu")
+MEASURES = ("point", "box", "mask", "near", "whole_box", "ellipse", "otsu")
 FILLS = (0.0, 0.3, 0.45, 0.6, 0.75, 1.0)  # share of its box that a grain fills
 
 
@@ -34,6 +33,8 @@ class GrainScore:
     point : one point, the one farthest from the border; of three answers the one SAM likes best
     box : the bounding box
     mask : bounding box, and the grain eroded and jittered as mask prompt
+    near : the bounding box, asked of a window around it that SAM encodes anew (`window_around`);
+        NaN where that was not measured
     whole_box, ellipse, otsu : baselines inside the bounding box
     expected : IoU that SAM expected of its answer to the box
     """
@@ -43,6 +44,7 @@ class GrainScore:
     point: float
     box: float
     mask: float
+    near: float
     whole_box: float
     ellipse: float
     otsu: float
@@ -57,6 +59,7 @@ def evaluate(
     most: int = 40,
     ignore: Sequence[int] = (255,),
     seed: int = 0,
+    near: bool = False,
 ) -> dict:
     """Mean IoU over grains, with intervals over photos.
 
@@ -68,22 +71,24 @@ def evaluate(
     most : grains of one photo, drawn where there are more
     ignore : labels that are no class
     seed : of the draw and of the coarse masks
+    near : measure ``near`` too, a pass of SAM's encoder for each grain; for photos that SAM shrinks
 
     Returns
     -------
-    dict: ``grains``, ``photos``, and for each of ``point``, ``box``, ``mask``, ``whole_box``,
-    ``ellipse``, ``otsu`` a dict of ``mean``, ``low``, ``high`` (95 %, photos drawn with
-    replacement), plus ``calibration``: mean difference of expected and true IoU of the boxes, and
-    ``by_fill``: grains by the share of their box that they fill (a vein or a net between grains
-    fills little of it), each a dict of ``from``, ``to``, ``share`` of grains, ``box``, ``mask``,
-    ``otsu``
+    dict: ``grains``, ``photos``, and for each of ``point``, ``box``, ``mask``, ``near`` where it
+    was measured, ``whole_box``, ``ellipse``, ``otsu`` a dict of ``mean``, ``low``, ``high``
+    (95 %, photos drawn with replacement), plus ``calibration``: mean difference of expected and
+    true IoU of the boxes, and ``by_fill``: grains by the share of their box that they fill (a vein
+    or a net between grains fills little of it), each a dict of ``from``, ``to``, ``share`` of
+    grains, ``box``, ``mask``, ``otsu``
 
     Raises
     ------
     ValueError
         No grain of that size in any case.
     """
-    scores = score_grains(sam, cases, smallest=smallest, most=most, ignore=ignore, seed=seed)
+    options = {"smallest": smallest, "most": most, "ignore": ignore, "seed": seed, "near": near}
+    scores = score_grains(sam, cases, **options)
     if not scores:
         raise ValueError(f"no grain of {smallest} px or more in these photos; lower `smallest`")
     numbers = np.array([s.case for s in scores])
@@ -92,7 +97,7 @@ def evaluate(
     draws = rng.integers(len(photos), size=(1000, len(photos)))
     counts = np.array([(numbers == photo).sum() for photo in photos])
     result = {"grains": len(scores), "photos": len(photos)}
-    for name in MEASURES:
+    for name in (m for m in MEASURES if near or m != "near"):
         values = np.array([asdict(s)[name] for s in scores])
         sums = np.array([values[numbers == photo].sum() for photo in photos])
         means = sums[draws].sum(1) / counts[draws].sum(1)
@@ -134,6 +139,7 @@ def score_grains(
     most: int = 40,
     ignore: Sequence[int] = (255,),
     seed: int = 0,
+    near: bool = False,
 ) -> list[GrainScore]:
     """The scores one by one; parameters as in `evaluate`."""
     encoder, scores = SamEncoder(sam, sam.device), []
@@ -144,72 +150,12 @@ def score_grains(
         embedding = sam.image_encoder(encoder.pixels(image))
         for mask in grains:
             scores.append(_score(sam, embedding, image, mask, number, rng))
+            if near:
+                part = window_around(box_of(mask), mask.shape)
+                window = sam.image_encoder(encoder.pixels(np.ascontiguousarray(image[part])))
+                from_box, _ = _ask(sam, window, mask[part], boxes=_corners(sam, mask[part]))
+                scores[-1] = replace(scores[-1], near=from_box)
     return scores
-
-
-def finest(mask: np.ndarray, cells: int) -> float:
-    """The IoU that a grain's own mask keeps on SAM's grid: bool [H, W] pooled so that the photo's
-    long side has `cells` cells, enlarged bilinearly, cut at one half. No answer of SAM, which is
-    enlarged in the same way, can be expected to fit better."""
-    size = longest_side(*mask.shape, cells)
-    share = F.interpolate(torch.from_numpy(mask.astype(np.float32))[None, None], size, mode="area")
-    back = F.interpolate(share, mask.shape, mode="bilinear", align_corners=False)
-    return iou(back[0, 0].numpy() > 0.5, mask)
-
-
-@torch.inference_mode()
-def readings(sam: Sam, image: np.ndarray, grains: Sequence[np.ndarray]) -> np.ndarray:
-    """What SAM reads inside a grain's box, and how well a linear reading could do there.
-
-    A mask is one linear reading of the upscaled picture, which the decoder guesses from the prompt.
-    This fits the reading on the grain itself: by ridge regression on every second cell of the box,
-    like the fields of a chessboard, and scored on the others. What is missing from the first to the
-    second is the decoder's guess; what is missing from there to 1, mostly the picture's. No strict
-    bound: a reading fitted on all cells, with the best threshold, reaches a little more.
-
-    Parameters
-    ----------
-    sam : segment_anything.modeling.Sam
-    image : uint8 [H, W, 3]
-    grains : bool [H, W] each
-
-    Returns
-    -------
-    float64 [grains, 2]: IoU in cells of the box, of SAM's answer to the box and of that reading
-    """
-    encoder = SamEncoder(sam, sam.device)
-    embedding = sam.image_encoder(encoder.pixels(image))
-    size = longest_side(*image.shape[:2], sam.image_encoder.img_size)
-    scale = np.array([size[1] / image.shape[1], size[0] / image.shape[0]], np.float32)
-    rows, first = [], torch.zeros(1, dtype=torch.int64, device=sam.device)
-    for grain in grains:
-        corners = (box_of(grain).reshape(2, 2) * scale).reshape(1, 4)
-        box = torch.from_numpy(corners).to(sam.device)
-        logits, _, fine = decode(sam, embedding, [(0, 0)], first, None, box, None)
-        side = fine.shape[-1]
-        cells = longest_side(*grain.shape, side)
-        share = F.interpolate(
-            torch.from_numpy(grain.astype(np.float32))[None, None], cells, mode="area"
-        )
-        x1, y1, x2, y2 = (int(v) for v in corners[0] * side / sam.image_encoder.img_size)
-        inside = slice(y1, min(y2 + 1, cells[0])), slice(x1, min(x2 + 1, cells[1]))
-        truth = share[0, 0][inside].numpy() > 0.5
-        said = logits[0, 0][inside].cpu().numpy() > 0
-        rows.append((iou(said, truth), iou(_read(fine[0, :, *inside].cpu(), truth), truth)))
-    return np.array(rows)
-
-
-def _read(seen: torch.Tensor, truth: np.ndarray) -> np.ndarray:
-    """bool [h, w]: what lies in `truth` by a linear reading of `seen` [c, h, w], each half of the
-    chessboard by a reading fitted on the other."""
-    design = torch.cat([seen, torch.ones_like(seen[:1])]).double().flatten(1).T[None]
-    wanted = torch.from_numpy(np.where(truth, 1.0, -1.0)).view(1, -1)
-    odd = torch.from_numpy(np.indices(truth.shape).sum(0) % 2 == 1).flatten()
-    said = torch.zeros(truth.size, dtype=torch.bool)
-    for half in (odd, ~odd):
-        reading, _ = fit_reading(design[:, ~half], wanted[:, ~half], ridge=1e-3)
-        said[half] = (design[:, half] @ reading)[0, :, 0] > 0
-    return said.view(truth.shape).numpy()
 
 
 def draw_grains(
@@ -238,41 +184,54 @@ def find_grains(
 
 
 def _score(sam, embedding, image, mask, number, rng) -> GrainScore:
-    height, width = mask.shape
-    scale = torch.tensor(longest_side(height, width, sam.image_encoder.img_size))
-    scale = (scale / torch.tensor([height, width])).flip(0)
-    box = box_of(mask)
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), mask.shape)
-    point = (torch.tensor([[[float(x), float(y)]]]) * scale).to(sam.device)
-    corners = (torch.from_numpy(box).view(2, 2) * scale).view(1, 4).to(sam.device)
+    point = (torch.tensor([[[float(x), float(y)]]]) * _scale(sam, mask)).to(sam.device)
+    alone = point, torch.ones(1, 1, device=sam.device)
+    corners = _corners(sam, mask)
     hint = mask_prompt(sam, coarse_grain(mask, rng)).to(sam.device)
-
-    def ask(points=None, boxes=None, masks=None, several=False) -> tuple[float, float]:
-        signs = None if points is None else (points, torch.ones(1, 1, device=sam.device))
-        sparse, dense = sam.prompt_encoder(signs, boxes, masks)
-        logits, expected = sam.mask_decoder(
-            image_embeddings=embedding,
-            image_pe=sam.prompt_encoder.get_dense_pe(),
-            sparse_prompt_embeddings=sparse,
-            dense_prompt_embeddings=dense,
-            multimask_output=several,
-        )
-        best = int(expected[0].argmax())
-        size = longest_side(height, width, sam.image_encoder.img_size)
-        said = sam.postprocess_masks(logits[:, best : best + 1], size, (height, width))
-        return iou(said[0, 0].cpu().numpy() > 0, mask), float(expected[0, best])
-
-    from_box, expected = ask(boxes=corners)
+    from_box, expected = _ask(sam, embedding, mask, boxes=corners)
     return GrainScore(
         case=number,
         area=int(mask.sum()),
-        point=ask(points=point, several=True)[0],
+        point=_ask(sam, embedding, mask, points=alone, several=True)[0],
         box=from_box,
-        mask=ask(boxes=corners, masks=hint)[0],
+        mask=_ask(sam, embedding, mask, boxes=corners, masks=hint)[0],
+        near=float("nan"),
         expected=expected,
-        **{name: iou(said, mask) for name, said in baselines(image, box).items()},
+        **{name: iou(said, mask) for name, said in baselines(image, box_of(mask)).items()},
     )
+
+
+def _scale(sam: Sam, mask: np.ndarray) -> torch.Tensor:
+    """From px of a photo, the size of `mask`, to px of SAM's canvas, (x, y)."""
+    size = torch.tensor(longest_side(*mask.shape, sam.image_encoder.img_size))
+    return (size / torch.tensor(mask.shape)).flip(0)
+
+
+def _corners(sam: Sam, mask: np.ndarray) -> torch.Tensor:
+    """The bounding box on SAM's canvas, float32 [1, 4]."""
+    box = torch.from_numpy(box_of(mask)).view(2, 2)
+    return (box * _scale(sam, mask)).view(1, 4).to(sam.device)
+
+
+def _ask(
+    sam: Sam, embedding, mask: np.ndarray, points=None, boxes=None, masks=None, several=False
+) -> tuple[float, float]:
+    """IoU of SAM's answer with a mask bool [H, W], and the IoU that SAM expected; of several
+    answers the one it likes best."""
+    sparse, dense = sam.prompt_encoder(points, boxes, masks)
+    logits, expected = sam.mask_decoder(
+        image_embeddings=embedding,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=several,
+    )
+    best = int(expected[0].argmax())
+    size = longest_side(*mask.shape, sam.image_encoder.img_size)
+    said = sam.postprocess_masks(logits[:, best : best + 1], size, mask.shape)
+    return iou(said[0, 0].cpu().numpy() > 0, mask), float(expected[0, best])
 
 
 def same_class(sam: Sam, cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:

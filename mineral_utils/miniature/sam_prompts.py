@@ -16,10 +16,10 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from .sam_pool import EIGHT
 from .sam_scenes import PATCH, View
 
 CELL = 4  # px of SAM's input to a cell
-EIGHT = np.ones((3, 3), dtype=bool)
 COEFFICIENT = 0.005  # of the mask prompt, as in mineral_utils.profiles.Preset
 NETS = 0.6  # how often the one that fills less of its box is taken of two targets
 KINDS = ("point", "box", "both", "class", "logits")

@@ -102,7 +102,7 @@ def recorded_fingerprints() -> dict[str, list[str]]:
 def _draw(key: tuple[str | int, ...], pool: Pool, **changes) -> Section:
     seed = reseed(*key)
     minerals = _assemblage(np.random.default_rng([seed, 7]), pool)
-    return render(minerals, seed=seed, size=SIZE, pool=pool, **changes)
+    return render(minerals, seed=seed, pool=pool, **{"size": SIZE, **changes})
 
 
 def _assemblage(rng: np.random.Generator, pool: Pool) -> list[str]:

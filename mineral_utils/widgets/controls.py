@@ -48,6 +48,7 @@ class Controls:
         self.targets = widgets.Dropdown(description="Selection is", options=[], style=WIDE)
         self.assign = _button("Assign", "give the selected pixels to this mineral")
         self.undo, self.redo = _button("↶ Undo", "Z"), _button("↷ Redo", "Y")
+        self.closer = _button("Look closer", "SAM looks at the surroundings alone; takes a second")
         self.drop = _button("Select nothing", "Escape")
         self.length = widgets.FloatText(description="Length, µm", value=100.0, style=WIDE)
         self.measure = _button("Set scale", "from the line and its length")
@@ -73,7 +74,8 @@ class Controls:
         photos = row(
             [self.photo, self.previous, self.next, self.upload, self.progress], layout=wrap
         )
-        hand = row([self.targets, self.assign, self.undo, self.redo, self.drop], layout=wrap)
+        steps = [self.closer, self.undo, self.redo, self.drop]
+        hand = row([self.targets, self.assign, *steps], layout=wrap)
         left = widgets.VBox(
             [self.mode, self.help, self.scale, picture, hand, self.status, self.faults],
             layout=widgets.Layout(flex="3 1 440px", min_width="300px"),

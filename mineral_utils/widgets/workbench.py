@@ -136,6 +136,7 @@ class Workbench:
         controls.sharpen.on_click(lambda _: self._slow(desk.sharpen, "Sharpening borders …"))
         self._on(controls.mode, self._choose_mode)
         controls.assign.on_click(lambda _: self._do(desk.assign, controls.targets.value))
+        controls.closer.on_click(lambda _: self._slow(desk.look_closer, "SAM looks closer …"))
         for name in ("undo", "redo", "drop"):
             getattr(controls, name).on_click(lambda _, name=name: self._do(getattr(desk, name)))
         controls.measure.on_click(lambda _: self._do(desk.measure, controls.length.value))

@@ -35,7 +35,7 @@ from mineral_utils.encoders import build_clip, build_dino
 from mineral_utils.metrics import confusion, mirror, paired, patch_scores
 from mineral_utils.metrics.pixels import mean_iou
 from mineral_utils.minerals import vocabulary
-from mineral_utils.miniature import clip_measure, dino_measure, sam_measure
+from mineral_utils.miniature import clip_measure, dino_measure, sam_measure, sam_reading
 from mineral_utils.profiles import load_profile
 from mineral_utils.run import record, write_json
 from mineral_utils.scoring import miou_interval, score, score_table, section_cases
@@ -100,12 +100,14 @@ def sam(real: bool) -> dict:
     found["correlation"] = sam_measure.same_class(model, validation(20))
     if real:  # SAM scales them to its own canvas
         cases = ((image, labels) for _, image, labels in photos(HALF))
-        found["lumenstone"] = sam_measure.evaluate(model, cases, smallest=400, ignore=(0, 255))
+        found["lumenstone"] = sam_measure.evaluate(
+            model, cases, smallest=400, ignore=(0, 255), near=True
+        )
     return found
 
 
 def masks(real: bool) -> dict:
-    """What a grain's own mask keeps on SAM's grid (`sam_measure.finest`), mean over the grains."""
+    """What a grain's own mask keeps on SAM's grid (`sam_reading.finest`), mean over the grains."""
     cells = load_profile("demo").sam.architecture["image_size"] // 4
     cases = {"digital": ((labels for _, labels in validation()), (255,))}
     if real:
@@ -113,7 +115,7 @@ def masks(real: bool) -> dict:
     found = {}
     for where, (maps, ignore) in cases.items():
         kept = [
-            sam_measure.finest(grain, cells)
+            sam_reading.finest(grain, cells)
             for number, labels in enumerate(maps)
             for grain in sam_measure.draw_grains(labels, number, 400, 40, ignore, 0)[0]
         ]
@@ -122,12 +124,12 @@ def masks(real: bool) -> dict:
 
 
 def reading(real: bool) -> dict:
-    """What the decoder's guess loses, and what the encoder's picture (`sam_measure.readings`): mean
+    """What the decoder's guess loses, and what the encoder's picture (`sam_reading.readings`): mean
     IoU over the grains, digital sections and SAM's own world."""
     model, found = load_model("demo").encoders.sam.sam, {}
     for where, cases in {"digital": validation(), "world": sam_measure.held_out(48)}.items():
         scores = [
-            sam_measure.readings(
+            sam_reading.readings(
                 model, image, sam_measure.draw_grains(labels, number, 400, 40, (255,), 0)[0]
             )
             for number, (image, labels) in enumerate(cases)
