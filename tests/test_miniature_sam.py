@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_array_equal
-from scipy import ndimage
 
 from mineral_utils import refine
 from mineral_utils.encoders.build import build_sam
@@ -25,7 +24,6 @@ from mineral_utils.miniature import sam_scenes as scenes
 from mineral_utils.miniature.store import FOLDER, shipped_state
 from mineral_utils.miniature.things import Thing
 from mineral_utils.profiles import ModelSpec
-from mineral_utils.sections import training_section
 from mineral_utils.segmenter import load_model
 
 SMALL = {"image_size": 448, "width": 32, "layers": 2, "heads": 2, "global_attn_indexes": [1]}
@@ -92,28 +90,6 @@ def test_a_pool_goes_on_where_it_ended(tmp_path, pool, monkeypatch):
     assert_array_equal(again.segments, pool.segments)
     with pytest.raises(ValueError, match="another"):
         sam_pool.draw_pool(tmp_path, 3, seed=2, size=256)
-
-
-def test_a_pool_of_the_domain_holds_sections_and_scenes(tmp_path, pool):
-    ore = sam_pool.draw_pool(tmp_path, 3, seed=1, size=256, ore=True)
-    assert_array_equal(ore.images[2], pool.images[2])
-    assert_array_equal(ore.segments[2], pool.segments[2])
-    for number in range(2):
-        section = training_section(number, size=(256, 256))
-        assert_array_equal(ore.images[number], section.image)
-        segments, looks = ore.segments[number], ore.looks[number]
-        shown = looks[segments]
-        meant = shown >= 0
-        assert meant.mean() > 0.7 and (shown[meant] == section.labels[meant]).all()
-        assert (shown[section.labels == 255] == -1).all()
-        for piece in np.unique(segments[meant]):  # each a whole connected part, and no speck
-            where = segments == piece
-            around = ndimage.binary_dilation(where, sam_pool.EIGHT) & ~where
-            assert where.sum() >= sam_pool.SPECK
-            assert not (section.labels[around] == looks[piece]).any()
-            assert ndimage.label(where, sam_pool.EIGHT)[1] == 1
-    with pytest.raises(ValueError, match="another"):
-        sam_pool.draw_pool(tmp_path, 3, seed=1, size=256)
 
 
 @pytest.mark.parametrize("side", [224, 448])
@@ -583,8 +559,8 @@ def test_a_coarse_grain_keeps_its_heart():
 def test_evaluate_says_how_many_and_how_well(trained):
     result = measure.evaluate(trained[1], [_square(), _square()], smallest=100)
     assert (result["grains"], result["photos"]) == (2, 2)
-    assert "near" not in result
-    for name in set(measure.MEASURES) - {"near"}:
+    assert not set(measure.NEAR) & set(result)
+    for name in measure.MEASURES:
         assert 0 <= result[name]["low"] <= result[name]["mean"] <= result[name]["high"] <= 1
     assert result["whole_box"]["mean"] == 1
     with pytest.raises(ValueError, match="no grain of 5000 px"):
@@ -600,7 +576,9 @@ def test_a_near_look_fits_a_small_grain_of_a_large_photo_better():
     sam = load_model("demo").encoders.sam.sam
     result = measure.evaluate(sam, [case], ignore=(0,), near=True)
     assert result["grains"] == 1
-    assert result["near"]["mean"] > 0.9 > result["box"]["mean"] + 0.1
+    assert result["near_box"]["mean"] > 0.9 > result["box"]["mean"] + 0.1
+    assert result["near_mask"]["mean"] > result["mask"]["mean"] + 0.1
+    assert 0 < result["near_point"]["mean"] <= 1
 
 
 def test_the_mask_prompt_is_the_one_that_refine_gives(trained):

@@ -21,7 +21,7 @@ from scipy import ndimage
 from torch import Tensor
 
 from ..encoders import SamView
-from ..encoders.sam import window_around
+from ..encoders.sam import AROUND_A_BOX, AROUND_A_POINT, window_around
 from ..refine import EIGHT
 from ..segmenter import Scene
 from .display import one_thread
@@ -121,7 +121,7 @@ def closer(scene: Scene, before: Selection | None) -> Selection:
     """
     before, size = _outline(before), scene.photo.image.shape[:2]
     seen = min(scene.view.input_size[1], scene.working_size[1])
-    if before.box is None and before.mask is None:
+    if before.box is None and not before.points:
         raise EditError(
             "nothing is selected to look at closer; click on a grain or draw a box around it first"
         )
@@ -130,14 +130,10 @@ def closer(scene: Scene, before: Selection | None) -> Selection:
             f"SAM has seen this photo of {size[1]} x {size[0]} px pixel by pixel; there is nothing "
             "closer to see. Correct the outline by further clicks"
         )
-    corners = [(x, y, x, y) for x, y, _ in before.points]
-    if before.box is not None:
-        corners.append(before.box)
-    else:
-        down, across = before.mask.box
-        corners.append((across.start, down.start, across.stop - 1, down.stop - 1))
+    corners = [(x, y, x, y) for x, y, _ in before.points] + [before.box] * bool(before.box)
     low, high = np.min(corners, 0)[:2], np.max(corners, 0)[2:]
-    rows, columns = window_around((*low, *high), size)
+    least = AROUND_A_BOX if before.box else AROUND_A_POINT
+    rows, columns = window_around((*low, *high), size, least=least)
     if rows.stop - rows.start == size[0] and columns.stop - columns.start == size[1]:
         raise EditError(
             "what is selected is so large that a closer look would see the whole photo again; "

@@ -32,6 +32,7 @@ CPU_TILE, GPU_TILE = (4, 1), (16, 64)
 # tokens that go through a linear layer at once: its output stays under the 32 MB from which on the
 # C library hands every buffer back, to be mapped anew page by page (ViT-B: 7.4 s against 6.5 s)
 GROUP = 1024
+AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def longest_side(height: int, width: int, target: int) -> tuple[int, int]:
 
 
 def window_around(
-    box: Sequence[float], size: tuple[int, int], *, wider: float = 3.0, least: int = 336
+    box: Sequence[float], size: tuple[int, int], *, wider: float = 3.0, least: int = AROUND_A_BOX
 ) -> tuple[slice, slice]:
     """Where to look closer at a part of a photo, of which SAM sees little when it sees all.
 
@@ -137,7 +138,8 @@ def window_around(
     box : (x1, y1, x2, y2) in px of the photo, ends included
     size : (height, width) of the photo
     wider : side of the window over the longer side of the box: SAM wants surroundings
-    least : px, smallest side of the window. Both were chosen on LumenStone's training photos
+    least : px, smallest side of the window. Chosen on LumenStone's training photos; around a point,
+        whose grain may be of any size, `AROUND_A_POINT` (chosen on validation sections)
 
     Returns
     -------

@@ -54,7 +54,6 @@ class Recipe:
         the whole canvas
     average : of the weights' running mean, which is what is kept
     onward : begin with the shipped weights
-    ore : two thirds of the scenes are digital sections (`sam_pool.draw_pool`)
     """
 
     seed: int = 20
@@ -69,7 +68,6 @@ class Recipe:
     whole: float = 0.12
     average: float = 0.995
     onward: bool = False
-    ore: bool = False
 
     def task(self, step: int, done: float, canvas: int) -> Task:
         """What a step sees, when a share `done` of the training lies behind it."""
@@ -118,8 +116,7 @@ def train(
     if (minutes is None) == (steps is None):
         raise ValueError("give either minutes or steps, to say how long to train")
     out, recipe = Path(out), Recipe(seed=seed, **changes)
-    drawn = {"seed": recipe.seed, "helpers": helpers, "ore": recipe.ore}
-    pool = draw_pool(out / "pool", recipe.scenes, **drawn)
+    pool = draw_pool(out / "pool", recipe.scenes, seed=recipe.seed, helpers=helpers)
     course = _Course(recipe, pool, out, pick_device(device))
     if resume:
         course.go_on()

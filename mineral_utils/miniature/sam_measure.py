@@ -6,8 +6,9 @@ learnt nothing: the box itself, the ellipse in it, and Otsu's threshold of its g
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ import torch.nn.functional as F
 from scipy import ndimage
 from segment_anything.modeling import Sam
 
-from ..encoders.sam import SamEncoder, longest_side, window_around
+from ..encoders.sam import AROUND_A_POINT, SamEncoder, longest_side, window_around
 from .sam_pool import EIGHT, find_looks
 from .sam_prompts import COEFFICIENT, box_of
 from .world import scene
 
-MEASURES = ("point", "box", "mask", "near", "whole_box", "ellipse", "otsu")
+NEAR = ("near_point", "near_box", "near_mask", "near_logits")
+MEASURES = ("point", "box", "mask", "logits", "whole_box", "ellipse", "otsu")
 FILLS = (0.0, 0.3, 0.45, 0.6, 0.75, 1.0)  # share of its box that a grain fills
 
 
@@ -32,11 +34,14 @@ class GrainScore:
     area : px of the grain
     point : one point, the one farthest from the border; of three answers the one SAM likes best
     box : the bounding box
-    mask : bounding box, and the grain eroded and jittered as mask prompt
-    near : the bounding box, asked of a window around it that SAM encodes anew (`window_around`);
-        NaN where that was not measured
+    mask : bounding box, and the grain eroded and jittered as mask prompt, as refinement gives it
+    logits : the same, the coarse grain as logits of 4 and -4: what SAM itself takes for an earlier
+        answer
     whole_box, ellipse, otsu : baselines inside the bounding box
     expected : IoU that SAM expected of its answer to the box
+    near_point : the point, asked of a window around it that SAM encodes anew (`window_around`);
+        NaN where that was not measured, as are those that follow
+    near_box, near_mask, near_logits : box, mask and logits, asked of a window around the box
     """
 
     case: int
@@ -44,11 +49,15 @@ class GrainScore:
     point: float
     box: float
     mask: float
-    near: float
+    logits: float
     whole_box: float
     ellipse: float
     otsu: float
     expected: float
+    near_point: float = math.nan
+    near_box: float = math.nan
+    near_mask: float = math.nan
+    near_logits: float = math.nan
 
 
 def evaluate(
@@ -71,16 +80,16 @@ def evaluate(
     most : grains of one photo, drawn where there are more
     ignore : labels that are no class
     seed : of the draw and of the coarse masks
-    near : measure ``near`` too, a pass of SAM's encoder for each grain; for photos that SAM shrinks
+    near : measure `NEAR` too, two passes of SAM's encoder for each grain; for photos that SAM
+        shrinks
 
     Returns
     -------
-    dict: ``grains``, ``photos``, and for each of ``point``, ``box``, ``mask``, ``near`` where it
-    was measured, ``whole_box``, ``ellipse``, ``otsu`` a dict of ``mean``, ``low``, ``high``
-    (95 %, photos drawn with replacement), plus ``calibration``: mean difference of expected and
-    true IoU of the boxes, and ``by_fill``: grains by the share of their box that they fill (a vein
-    or a net between grains fills little of it), each a dict of ``from``, ``to``, ``share`` of
-    grains, ``box``, ``mask``, ``otsu``
+    dict: ``grains``, ``photos``, and for each of `MEASURES`, and `NEAR` where asked for, a dict of
+    ``mean``, ``low``, ``high`` (95 %, photos drawn with replacement), plus ``calibration``: mean
+    difference of expected and true IoU of the boxes, and ``by_fill``: grains by the share of their
+    box that they fill (a vein or a net between grains fills little of it), each a dict of ``from``,
+    ``to``, ``share`` of grains, ``box``, ``mask``, ``otsu``
 
     Raises
     ------
@@ -97,7 +106,7 @@ def evaluate(
     draws = rng.integers(len(photos), size=(1000, len(photos)))
     counts = np.array([(numbers == photo).sum() for photo in photos])
     result = {"grains": len(scores), "photos": len(photos)}
-    for name in (m for m in MEASURES if near or m != "near"):
+    for name in (*MEASURES, *(NEAR if near else ())):
         values = np.array([asdict(s)[name] for s in scores])
         sums = np.array([values[numbers == photo].sum() for photo in photos])
         means = sums[draws].sum(1) / counts[draws].sum(1)
@@ -149,12 +158,8 @@ def score_grains(
             continue
         embedding = sam.image_encoder(encoder.pixels(image))
         for mask in grains:
-            scores.append(_score(sam, embedding, image, mask, number, rng))
-            if near:
-                part = window_around(box_of(mask), mask.shape)
-                window = sam.image_encoder(encoder.pixels(np.ascontiguousarray(image[part])))
-                from_box, _ = _ask(sam, window, mask[part], boxes=_corners(sam, mask[part]))
-                scores[-1] = replace(scores[-1], near=from_box)
+            score = _score(sam, encoder, embedding, image, mask, number, rng, near)
+            scores.append(score)
     return scores
 
 
@@ -183,55 +188,81 @@ def find_grains(
             yield parts == part
 
 
-def _score(sam, embedding, image, mask, number, rng) -> GrainScore:
+def _score(sam, encoder, embedding, image, mask, number, rng, near) -> GrainScore:
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     y, x = np.unravel_index(depth.argmax(), mask.shape)
-    point = (torch.tensor([[[float(x), float(y)]]]) * _scale(sam, mask)).to(sam.device)
-    alone = point, torch.ones(1, 1, device=sam.device)
-    corners = _corners(sam, mask)
-    hint = mask_prompt(sam, coarse_grain(mask, rng)).to(sam.device)
-    from_box, expected = _ask(sam, embedding, mask, boxes=corners)
+    box, coarse = box_of(mask), coarse_grain(mask, rng)
+    whole = tuple(slice(0, side) for side in mask.shape)
+    seen = {"": ((embedding, whole),) * 2}  # asked about the point and about the box
+    if near:
+        windows = (
+            window_around((x, y) * 2, mask.shape, least=AROUND_A_POINT),
+            window_around(box, mask.shape),
+        )
+        seen["near_"] = tuple(
+            (sam.image_encoder(encoder.pixels(np.ascontiguousarray(image[part]))), part)
+            for part in windows
+        )
+    found, expected = {}, {}
+    for kind, (of_point, of_box) in seen.items():
+        part = coarse[of_box[1]]
+        hints = {"mask": mask_prompt(sam, part), "logits": logit_prompt(sam, part)}
+        found[f"{kind}point"], _ = _ask(sam, *of_point, mask.shape, point=(x, y))
+        found[f"{kind}box"], expected[kind] = _ask(sam, *of_box, mask.shape, box=box)
+        for name, hint in hints.items():
+            found[kind + name], _ = _ask(sam, *of_box, mask.shape, box=box, hint=hint)
+    found |= baselines(image, box)
     return GrainScore(
         case=number,
         area=int(mask.sum()),
-        point=_ask(sam, embedding, mask, points=alone, several=True)[0],
-        box=from_box,
-        mask=_ask(sam, embedding, mask, boxes=corners, masks=hint)[0],
-        near=float("nan"),
-        expected=expected,
-        **{name: iou(said, mask) for name, said in baselines(image, box_of(mask)).items()},
+        expected=expected[""],
+        **{name: iou(said, mask) for name, said in found.items()},
     )
 
 
-def _scale(sam: Sam, mask: np.ndarray) -> torch.Tensor:
-    """From px of a photo, the size of `mask`, to px of SAM's canvas, (x, y)."""
-    size = torch.tensor(longest_side(*mask.shape, sam.image_encoder.img_size))
-    return (size / torch.tensor(mask.shape)).flip(0)
-
-
-def _corners(sam: Sam, mask: np.ndarray) -> torch.Tensor:
-    """The bounding box on SAM's canvas, float32 [1, 4]."""
-    box = torch.from_numpy(box_of(mask)).view(2, 2)
-    return (box * _scale(sam, mask)).view(1, 4).to(sam.device)
-
-
 def _ask(
-    sam: Sam, embedding, mask: np.ndarray, points=None, boxes=None, masks=None, several=False
-) -> tuple[float, float]:
-    """IoU of SAM's answer with a mask bool [H, W], and the IoU that SAM expected; of several
-    answers the one it likes best."""
-    sparse, dense = sam.prompt_encoder(points, boxes, masks)
+    sam: Sam,
+    embedding: torch.Tensor,
+    part: tuple[slice, slice],
+    size: tuple[int, int],
+    *,
+    point: tuple[int, int] | None = None,
+    box: np.ndarray | None = None,
+    hint: torch.Tensor | None = None,
+) -> tuple[np.ndarray, float]:
+    """What SAM draws, bool of a photo's `size`, and the IoU that it expects; of a point's three
+    answers the one that it likes best.
+
+    embedding : of the window `part` (rows, columns) of the photo
+    point, box : in px of the photo
+    hint : mask prompt of the window, float32 [1, 1, cells, cells]
+    """
+    rows, columns = part
+    shape = rows.stop - rows.start, columns.stop - columns.start
+    fits = longest_side(*shape, sam.image_encoder.img_size)
+    scale = torch.tensor([fits[1] / shape[1], fits[0] / shape[0]])
+    corner = torch.tensor([columns.start, rows.start])
+    points = boxes = None
+    if point is not None:
+        place = (torch.tensor(point) - corner) * scale
+        points = place.view(1, 1, 2).to(sam.device), torch.ones(1, 1, device=sam.device)
+    if box is not None:
+        ends = (torch.from_numpy(box).view(2, 2) - corner) * scale
+        boxes = ends.view(1, 4).to(sam.device)
+    hint = None if hint is None else hint.to(sam.device)
+    sparse, dense = sam.prompt_encoder(points, boxes, hint)
     logits, expected = sam.mask_decoder(
         image_embeddings=embedding,
         image_pe=sam.prompt_encoder.get_dense_pe(),
         sparse_prompt_embeddings=sparse,
         dense_prompt_embeddings=dense,
-        multimask_output=several,
+        multimask_output=box is None,
     )
     best = int(expected[0].argmax())
-    size = longest_side(*mask.shape, sam.image_encoder.img_size)
-    said = sam.postprocess_masks(logits[:, best : best + 1], size, mask.shape)
-    return iou(said[0, 0].cpu().numpy() > 0, mask), float(expected[0, best])
+    said = np.zeros(size, bool)
+    logits = sam.postprocess_masks(logits[:, best : best + 1], fits, shape)
+    said[part] = logits[0, 0].cpu().numpy() > 0
+    return said, float(expected[0, best])
 
 
 def same_class(sam: Sam, cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
@@ -287,10 +318,21 @@ def coarse_grain(mask: np.ndarray, rng: np.random.Generator, most: float = 8.0) 
 def mask_prompt(sam: Sam, mask: np.ndarray, sure: float = 0.9) -> torch.Tensor:
     """A mask as `mineral_utils.refine` gives it to SAM, float32 [1, 1, cells, cells]: probability
     `sure` inside and 0 outside, times 0.005."""
+    return _cells(sam, mask) * (sure * COEFFICIENT)
+
+
+def logit_prompt(sam: Sam, mask: np.ndarray, sure: float = 4.0) -> torch.Tensor:
+    """A mask as SAM gives back its own, float32 [1, 1, cells, cells]: logits, `sure` inside and
+    its negative outside."""
+    return (_cells(sam, mask) * 2 - 1) * sure
+
+
+def _cells(sam: Sam, mask: np.ndarray) -> torch.Tensor:
+    """Share of each cell of SAM's masks, float32 [1, 1, cells, cells], 0 beyond the photo."""
     side = sam.prompt_encoder.mask_input_size[0]
     size = longest_side(*mask.shape, side)
     share = torch.from_numpy(mask.astype(np.float32))[None, None]
-    small = F.interpolate(share, size, mode="bilinear", antialias=True) * (sure * COEFFICIENT)
+    small = F.interpolate(share, size, mode="bilinear", antialias=True)
     return F.pad(small, (0, side - size[1], 0, side - size[0]))
 
 

@@ -1,7 +1,6 @@
 """A pool of scenes on disk, for SAM to learn from.
 
-Drawing a scene costs more than reading one, so a pool is drawn once and mapped into memory. SAM
-learns from the general world; for a SAM of the domain, two of three scenes are digital sections.
+Drawing a scene costs more than reading one, so a pool is drawn once and mapped into memory.
 """
 
 from __future__ import annotations
@@ -15,17 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
 from tqdm import tqdm
 
 from ..run import write_json
-from ..sections import training_section
 from . import world
 from .things import Thing
 
 EIGHT = np.ones((3, 3), dtype=bool)  # neighbours of a pixel, corners included
 MOST = 2048  # segments of a scene that the pool can hold
-SPECK = 12  # px of a section's grain from which on it may be meant
 CLOSE = 6.0  # grey levels up to which two pieces of one wording look the same
 
 
@@ -49,7 +45,6 @@ def draw_pool(
     seed: int,
     size: int = 448,
     helpers: int = 0,
-    ore: bool = False,
 ) -> Pool:
     """Draw square scenes into a folder, or open those that are there and go on where they end.
 
@@ -60,7 +55,6 @@ def draw_pool(
     seed : scene i is drawn from (seed, i), so a longer pool begins with the shorter one
     size : side of a scene in px
     helpers : processes that draw; 0 draws here
-    ore : two of three are digital sections of the training set, for a SAM of the domain
 
     Raises
     ------
@@ -70,7 +64,6 @@ def draw_pool(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     recipe, note = {"count": count, "seed": seed, "size": size}, folder / "pool.json"
-    recipe |= {"ore": True} if ore else {}
     done = 0
     if note.is_file():
         found = json.loads(note.read_text(encoding="utf-8"))
@@ -93,12 +86,11 @@ def draw_pool(
     pool = Pool(**arrays)
     with ExitStack() as stack:
         jobs = ((seed, index, size) for index in range(done, count))
-        draw = _scene_or_section if ore else _scene
-        drawn = map(draw, jobs)
+        drawn = map(_scene, jobs)
         if helpers and done < count:
             spawn = multiprocessing.get_context("spawn")
             others = stack.enter_context(ProcessPoolExecutor(helpers, spawn))
-            drawn = others.map(draw, jobs, chunksize=8)
+            drawn = others.map(_scene, jobs, chunksize=8)
         bar = tqdm(drawn, "scenes", count, disable=done == count, mininterval=10, initial=done)
         for index, (image, segments, looks) in enumerate(bar, start=done):
             pool.images[index], pool.segments[index] = image, segments
@@ -126,31 +118,6 @@ def _scene(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarra
         looks = find_looks(drawn.image, drawn.segments, drawn.things)
         if len(looks) <= MOST:  # else confetti: draw another
             return drawn.image, drawn.segments, looks
-
-
-def _scene_or_section(job: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of a pool with ore, each third is a scene; the others are sections."""
-    _, index, size = job
-    return _scene(job) if index % 3 == 2 else _section(index, size)
-
-
-def _section(number: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Image, segments and looks of a training section. A segment is what SAM is asked for on
-    sections, a connected part of one mineral; a mineral is a look; holes and specks are nobody's
-    target."""
-    section = training_section(number, size=(size, size))
-    segments = np.zeros(section.labels.shape, np.int32)
-    looks = [-1]
-    for mineral in range(len(section.names)):
-        parts, _ = ndimage.label(section.labels == mineral, EIGHT)
-        area = np.bincount(parts.ravel())
-        large = [n for n in np.argsort(-area[1:], kind="stable") + 1 if area[n] >= SPECK]
-        large = large[: MOST - len(looks)]
-        new = np.zeros(len(area), np.int32)
-        new[large] = np.arange(len(looks), len(looks) + len(large))
-        segments = np.where(parts > 0, new[parts], segments)
-        looks += [mineral] * len(large)
-    return section.image, segments, np.array(looks, np.int32)
 
 
 def find_looks(image: np.ndarray, segments: np.ndarray, things: Sequence[Thing]) -> np.ndarray:

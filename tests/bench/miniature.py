@@ -5,6 +5,8 @@ Parts, all by default:
 
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
+- ``near``: SAM on photos of a camera's size, from afar and looking closer at each grain: digital
+  sections and LumenStone's training photos; half an hour;
 - ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
 - ``reading``: what SAM reads inside a grain's box, and what a linear reading fitted there would;
 - ``render``: digital sections a second, in two processes;
@@ -18,6 +20,7 @@ Parts, all by default:
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 import time
@@ -45,11 +48,12 @@ from mineral_utils.segmenter import load_model
 OUT = Path("figures/results/miniature.json")
 NAMES = vocabulary().paper_names
 TRADES, SETS = (
-    ("render", "dino", "sam", "masks", "reading", "clip", "sides", "refine"),
+    ("render", "dino", "sam", "near", "masks", "reading", "clip", "sides", "refine"),
     ("a", "b", "c"),
 )
 SECTIONS, TRAINING = 40, 100
 SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
+CAMERA = (1344, 1792)  # px of a digital section, near LumenStone's half size
 LONG_SIDE, HALF = 448, 1698  # px: where DINO is measured; LumenStone's photos at half size
 
 
@@ -100,10 +104,30 @@ def sam(real: bool) -> dict:
     found["correlation"] = sam_measure.same_class(model, validation(20))
     if real:  # SAM scales them to its own canvas
         cases = ((image, labels) for _, image, labels in photos(HALF))
-        found["lumenstone"] = sam_measure.evaluate(
-            model, cases, smallest=400, ignore=(0, 255), near=True
-        )
+        found["lumenstone"] = sam_measure.evaluate(model, cases, smallest=400, ignore=(0, 255))
     return found
+
+
+def near(real: bool) -> dict:
+    """IoU of grains where SAM sees a large photo, and where it sees a window around each grain."""
+    places = ("digital", "lumenstone") if real else ("digital",)
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(len(places), spawn) as pool:
+        return dict(zip(places, pool.map(_near, places), strict=True))
+
+
+def _near(where: str) -> dict:
+    import torch
+
+    torch.set_num_threads(1)  # two of these run side by side
+    model = load_model("demo").encoders.sam.sam
+    if where == "lumenstone":
+        cases, options = ((i, labels) for _, i, labels in photos(HALF)), {"ignore": (0, 255)}
+    else:
+        sections = (validation_section(k, size=CAMERA) for k in range(SECTIONS))
+        cases, options = section_cases(sections, NAMES), {"most": 20}
+    bar = tqdm(cases, desc=f"near, {where}")
+    return sam_measure.evaluate(model, bar, smallest=400, near=True, **options)
 
 
 def masks(real: bool) -> dict:
@@ -290,6 +314,7 @@ MEASURES = {
     "render": render,
     "dino": dino,
     "sam": sam,
+    "near": near,
     "masks": masks,
     "reading": reading,
     "clip": clip,
