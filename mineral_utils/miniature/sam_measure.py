@@ -156,7 +156,7 @@ def score_grains(
         grains, rng = draw_grains(labels, number, smallest, most, ignore, seed)
         if not grains:
             continue
-        embedding = sam.image_encoder(encoder.pixels(image))
+        embedding = encoder.glance(image).embedding
         for mask in grains:
             score = _score(sam, encoder, embedding, image, mask, number, rng, near)
             scores.append(score)
@@ -200,8 +200,7 @@ def _score(sam, encoder, embedding, image, mask, number, rng, near) -> GrainScor
             window_around(box, mask.shape),
         )
         seen["near_"] = tuple(
-            (sam.image_encoder(encoder.pixels(np.ascontiguousarray(image[part]))), part)
-            for part in windows
+            (encoder.glance(np.ascontiguousarray(image[part])).embedding, part) for part in windows
         )
     found, expected = {}, {}
     for kind, (of_point, of_box) in seen.items():

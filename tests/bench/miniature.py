@@ -6,7 +6,7 @@ Parts, all by default:
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
 - ``near``: SAM on photos of a camera's size, from afar and looking closer at each grain: digital
-  sections and LumenStone's training photos; half an hour;
+  sections and LumenStone's training photos; 20 minutes;
 - ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
 - ``reading``: what SAM reads inside a grain's box, and what a linear reading fitted there would;
 - ``render``: digital sections a second, in two processes;
