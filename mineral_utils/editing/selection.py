@@ -162,25 +162,23 @@ def _outline(before: Selection | None) -> Selection:
 def _asked(scene: Scene, wanted: Selection) -> Selection:
     """The mask that SAM's decoder draws for points and box."""
     sam, whole, view = scene.model.encoders.sam.sam, scene.photo.image.shape[:2], scene.view
-    rows, columns = slice(0, whole[0]), slice(0, whole[1])
+    part = slice(0, whole[0]), slice(0, whole[1])
     if wanted.close is not None:
-        rows, columns, view = wanted.close.rows, wanted.close.columns, wanted.close.view
-    size, corner = (
-        (rows.stop - rows.start, columns.stop - columns.start),
-        (columns.start, rows.start),
-    )
-    first = torch.tensor(corner, dtype=torch.float32)
+        part, view = (wanted.close.rows, wanted.close.columns), wanted.close.view
+    size = part[0].stop - part[0].start, part[1].stop - part[1].start
+    corner = torch.tensor([part[1].start, part[0].start])
     scale = torch.tensor([view.input_size[1] / size[1], view.input_size[0] / size[0]])
     points = boxes = None
     if wanted.points:
-        places = torch.tensor([point[:2] for point in wanted.points]) + 0.5 - first
+        places = torch.tensor([point[:2] for point in wanted.points]) + 0.5 - corner
         signs = torch.tensor([[float(point[2]) for point in wanted.points]])
         points = (places * scale)[None].to(sam.device), signs.to(sam.device)
     if wanted.box is not None:
-        ends = torch.tensor(wanted.box) + torch.tensor([0.0, 0.0, 1.0, 1.0]) - first.repeat(2)
+        ends = torch.tensor(wanted.box) + torch.tensor([0.0, 0.0, 1.0, 1.0]) - corner.repeat(2)
         boxes = (ends * scale.repeat(2))[None].to(sam.device)
     sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=wanted.logits)
-    alone = wanted.box is None and wanted.logits is None  # a single click may mean many things
+    # a single click may mean many things
+    alone = wanted.box is None and wanted.logits is None and len(wanted.points) == 1
     logits, scores = sam.mask_decoder(
         image_embeddings=view.embedding,
         image_pe=sam.prompt_encoder.get_dense_pe(),
@@ -194,7 +192,7 @@ def _asked(scene: Scene, wanted: Selection) -> Selection:
     if view.photo_size != size:
         fine = F.interpolate(fine, size, mode="bilinear")
     drawn = np.zeros(whole, bool)
-    drawn[rows, columns] = (fine[0, 0] > 0).cpu().numpy()
+    drawn[part] = (fine[0, 0] > 0).cpu().numpy()
     return replace(
         wanted,
         mask=Mask.of(drawn) if drawn.any() else None,
