@@ -296,7 +296,7 @@ def test_a_closer_look_finds_what_a_small_grain_is_like(large):
     draft.select_box(1188, 878, 1232, 922)
     far = fit()
     chosen = draft.look_closer()
-    assert (chosen.close.rows, chosen.close.columns) == (slice(732, 1068), slice(1042, 1378))
+    assert chosen.close.part == (slice(733, 1069), slice(1043, 1379))
     assert fit() > 0.9 > far + 0.1
     again = draft.select_point(1222, 900, positive=False)  # the hole: asked of the same window
     assert again.close is chosen.close and fit() > 0.9
@@ -324,7 +324,7 @@ def test_where_there_is_nothing_closer_to_see(scene, large):
         draft.look_closer()
     draft = Draft(large[0], ["pyrite", "quartz"])
     draft.select_box(10, 10, 1700, 1300)
-    with pytest.raises(EditError, match="whole photo again"):
+    with pytest.raises(EditError, match="sees the whole photo again"):
         draft.look_closer()
     draft.select_region(700, 700)
     with pytest.raises(EditError, match="nothing is selected to look at closer"):

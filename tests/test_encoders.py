@@ -29,7 +29,7 @@ from mineral_utils.encoders import (
 )
 from mineral_utils.encoders.build import SAM_SIZES, _sam
 from mineral_utils.encoders.clip import project_values
-from mineral_utils.encoders.sam import window_around
+from mineral_utils.encoders.outline import window_around
 from mineral_utils.encoders.vit import (
     CLIP_STATISTICS,
     IMAGENET_STATISTICS,

@@ -229,7 +229,7 @@ class Desk:
         """Let SAM look again, at a window around what is selected."""
         draft = self._open_draft
         chosen = draft.look_closer()
-        rows, columns = chosen.close.rows, chosen.close.columns
+        rows, columns = chosen.close.part
         size = f"{columns.stop - columns.start} x {rows.stop - rows.start} px"
         return f"SAM looked at the {size} around it. {_told(draft, chosen)}"
 

@@ -12,16 +12,14 @@ SAM shrinks a large photo to its own size, and a small grain of it to a few cell
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
-from ..encoders import SamView
-from ..encoders.sam import AROUND_A_BOX, AROUND_A_POINT, window_around
+from ..encoders.outline import Outline, Window, draw_outline, look_closer
 from ..refine import EIGHT
 from ..segmenter import Scene
 from .display import one_thread
@@ -29,20 +27,6 @@ from .mask import Mask
 from .points import EditError, inside
 
 Box = tuple[int, int, int, int]
-
-
-@dataclass(frozen=True, eq=False)
-class Close:
-    """A window of the photo as SAM sees it: `rows` and `columns` of the photo, and the view."""
-
-    rows: slice
-    columns: slice
-    view: SamView
-
-    def holds(self, x: int, y: int) -> bool:
-        """Whether a pixel lies in the window."""
-        rows, columns = self.rows, self.columns
-        return rows.start <= y < rows.stop and columns.start <= x < columns.stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +47,7 @@ class Selection:
     box: Box | None = None
     score: float | None = None
     logits: Tensor | None = field(default=None, repr=False)
-    close: Close | None = field(default=None, repr=False)
+    close: Window | None = field(default=None, repr=False)
 
 
 def with_point(
@@ -110,8 +94,8 @@ def with_box(
 
 
 def closer(scene: Scene, before: Selection | None) -> Selection:
-    """The same points and box, asked of a window of the photo around what is selected. Takes one
-    pass of SAM's encoder; further points inside the window are asked there.
+    """The same points and box, asked of a window of the photo around what is selected; further
+    points inside the window are asked there. See `look_closer`.
 
     Raises
     ------
@@ -130,18 +114,14 @@ def closer(scene: Scene, before: Selection | None) -> Selection:
             f"SAM has seen this photo of {size[1]} x {size[0]} px pixel by pixel; there is nothing "
             "closer to see. Correct the outline by further clicks"
         )
-    corners = [(x, y, x, y) for x, y, _ in before.points] + [before.box] * bool(before.box)
-    low, high = np.min(corners, 0)[:2], np.max(corners, 0)[2:]
-    least = AROUND_A_BOX if before.box else AROUND_A_POINT
-    rows, columns = window_around((*low, *high), size, least=least)
-    if rows.stop - rows.start == size[0] and columns.stop - columns.start == size[1]:
+    points, box = _middles(before.points), _ends(before.box)
+    drawn = look_closer(scene.model.encoders.sam, scene.photo.image, points=points, box=box)
+    if drawn.window.part == (slice(0, size[0]), slice(0, size[1])):
         raise EditError(
-            "what is selected is so large that a closer look would see the whole photo again; "
-            "correct the outline by further clicks"
+            "what is selected is so large that a closer look sees the whole photo again; correct "
+            "the outline by further clicks"
         )
-    image = np.ascontiguousarray(scene.photo.image[rows, columns])
-    close = Close(rows, columns, scene.model.encoders.sam.glance(image))
-    return _asked(scene, replace(before, logits=None, close=close))
+    return _selected(before, drawn, drawn.window)
 
 
 def region_at(labels: np.ndarray, x: float, y: float) -> Selection:
@@ -158,44 +138,31 @@ def _outline(before: Selection | None) -> Selection:
 
 
 @one_thread()
-@torch.inference_mode()
 def _asked(scene: Scene, wanted: Selection) -> Selection:
     """The mask that SAM's decoder draws for points and box."""
-    sam, whole, view = scene.model.encoders.sam.sam, scene.photo.image.shape[:2], scene.view
-    part = slice(0, whole[0]), slice(0, whole[1])
-    if wanted.close is not None:
-        part, view = (wanted.close.rows, wanted.close.columns), wanted.close.view
-    size = part[0].stop - part[0].start, part[1].stop - part[1].start
-    corner = torch.tensor([part[1].start, part[0].start])
-    scale = torch.tensor([view.input_size[1] / size[1], view.input_size[0] / size[0]])
-    points = boxes = None
-    if wanted.points:
-        places = torch.tensor([point[:2] for point in wanted.points]) + 0.5 - corner
-        signs = torch.tensor([[float(point[2]) for point in wanted.points]])
-        points = (places * scale)[None].to(sam.device), signs.to(sam.device)
-    if wanted.box is not None:
-        ends = torch.tensor(wanted.box) + torch.tensor([0.0, 0.0, 1.0, 1.0]) - corner.repeat(2)
-        boxes = (ends * scale.repeat(2))[None].to(sam.device)
-    sparse, dense = sam.prompt_encoder(points=points, boxes=boxes, masks=wanted.logits)
-    # a single click may mean many things
-    alone = wanted.box is None and wanted.logits is None and len(wanted.points) == 1
-    logits, scores = sam.mask_decoder(
-        image_embeddings=view.embedding,
-        image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
-        multimask_output=alone,
+    size = scene.photo.image.shape[:2]
+    whole = Window((slice(0, size[0]), slice(0, size[1])), scene.view)
+    drawn = draw_outline(
+        scene.model.encoders.sam.sam,
+        wanted.close or whole,
+        size,
+        points=_middles(wanted.points),
+        box=_ends(wanted.box),
+        hint=wanted.logits,
     )
-    best = int(scores[0].argmax())
-    logits = logits[:, best : best + 1]
-    fine = sam.postprocess_masks(logits, view.input_size, view.photo_size)
-    if view.photo_size != size:
-        fine = F.interpolate(fine, size, mode="bilinear")
-    drawn = np.zeros(whole, bool)
-    drawn[part] = (fine[0, 0] > 0).cpu().numpy()
-    return replace(
-        wanted,
-        mask=Mask.of(drawn) if drawn.any() else None,
-        score=float(scores[0, best]),
-        logits=logits,
-    )
+    return _selected(wanted, drawn, wanted.close)
+
+
+def _selected(wanted: Selection, drawn: Outline, close: Window | None) -> Selection:
+    mask = Mask.of(drawn.mask) if drawn.mask.any() else None
+    return replace(wanted, mask=mask, score=drawn.score, logits=drawn.logits, close=close)
+
+
+def _middles(points: Sequence[tuple[int, int, bool]]) -> list[tuple[float, float, bool]]:
+    """The middle of each pixel."""
+    return [(x + 0.5, y + 0.5, inside) for x, y, inside in points]
+
+
+def _ends(box: Box | None) -> tuple[float, float, float, float] | None:
+    """The outer ends of a box's pixels."""
+    return None if box is None else (box[0], box[1], box[2] + 1.0, box[3] + 1.0)

@@ -7,7 +7,6 @@ correlation (Trident, arXiv 2411.09219, section 3.3) is gathered on the way. Sam
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -32,7 +31,6 @@ CPU_TILE, GPU_TILE = (4, 1), (16, 64)
 # tokens that go through a linear layer at once: its output stays under the 32 MB from which on the
 # C library hands every buffer back, to be mapped anew page by page (ViT-B: 7.4 s against 6.5 s)
 GROUP = 1024
-AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
 
 
 @dataclass(frozen=True)
@@ -126,32 +124,6 @@ def longest_side(height: int, width: int, target: int) -> tuple[int, int]:
     """Scale (height, width) so that the long side is `target`, rounding half up."""
     scale = target / max(height, width)
     return int(height * scale + 0.5), int(width * scale + 0.5)
-
-
-def window_around(
-    box: Sequence[float], size: tuple[int, int], *, wider: float = 3.0, least: int = AROUND_A_BOX
-) -> tuple[slice, slice]:
-    """Where to look closer at a part of a photo, of which SAM sees little when it sees all.
-
-    Parameters
-    ----------
-    box : (x1, y1, x2, y2) in px of the photo, ends included
-    size : (height, width) of the photo
-    wider : side of the window over the longer side of the box: SAM wants surroundings
-    least : px, smallest side of the window. Chosen on LumenStone's training photos; around a point,
-        whose grain may be of any size, `AROUND_A_POINT` (chosen on validation sections)
-
-    Returns
-    -------
-    (rows, columns) : a square with the box in its middle, moved and cut at the photo's edges
-    """
-    x1, y1, x2, y2 = box
-    side = max(round(wider * max(x2 - x1 + 1, y2 - y1 + 1)), least)
-    spans = []
-    for low, high, end in ((y1, y2, size[0]), (x1, x2, size[1])):
-        first = min(max(round((low + high + 1 - side) / 2), 0), max(end - side, 0))
-        spans.append(slice(first, min(first + side, end)))
-    return spans[0], spans[1]
 
 
 class _Correlation:

@@ -16,7 +16,16 @@ import torch.nn.functional as F
 from scipy import ndimage
 from segment_anything.modeling import Sam
 
-from ..encoders.sam import AROUND_A_POINT, SamEncoder, longest_side, window_around
+from ..encoders.outline import (
+    Outline,
+    Window,
+    as_logits,
+    draw_outline,
+    look_closer,
+    mask_cells,
+    window_around,
+)
+from ..encoders.sam import SamEncoder
 from .sam_pool import EIGHT, find_looks
 from .sam_prompts import COEFFICIENT, box_of
 from .world import scene
@@ -39,9 +48,10 @@ class GrainScore:
         answer
     whole_box, ellipse, otsu : baselines inside the bounding box
     expected : IoU that SAM expected of its answer to the box
-    near_point : the point, asked of a window around it that SAM encodes anew (`window_around`);
-        NaN where that was not measured, as are those that follow
-    near_box, near_mask, near_logits : box, mask and logits, asked of a window around the box
+    near_point : the point, by `look_closer`; NaN where that was not measured, as are those that
+        follow
+    near_box, near_mask, near_logits : box, mask and logits, asked of a window around the box that
+        SAM encodes anew
     """
 
     case: int
@@ -80,7 +90,7 @@ def evaluate(
     most : grains of one photo, drawn where there are more
     ignore : labels that are no class
     seed : of the draw and of the coarse masks
-    near : measure `NEAR` too, two passes of SAM's encoder for each grain; for photos that SAM
+    near : measure `NEAR` too, three passes of SAM's encoder for each grain; for photos that SAM
         shrinks
 
     Returns
@@ -156,9 +166,9 @@ def score_grains(
         grains, rng = draw_grains(labels, number, smallest, most, ignore, seed)
         if not grains:
             continue
-        embedding = encoder.glance(image).embedding
+        view = encoder.glance(image)
         for mask in grains:
-            score = _score(sam, encoder, embedding, image, mask, number, rng, near)
+            score = _score(sam, encoder, view, image, mask, number, rng, near)
             scores.append(score)
     return scores
 
@@ -188,80 +198,35 @@ def find_grains(
             yield parts == part
 
 
-def _score(sam, encoder, embedding, image, mask, number, rng, near) -> GrainScore:
+def _score(sam, encoder, view, image, mask, number, rng, near) -> GrainScore:
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    y, x = np.unravel_index(depth.argmax(), mask.shape)
-    box, coarse = box_of(mask), coarse_grain(mask, rng)
-    whole = tuple(slice(0, side) for side in mask.shape)
-    seen = {"": ((embedding, whole),) * 2}  # asked about the point and about the box
+    y, x = (int(at) for at in np.unravel_index(depth.argmax(), mask.shape))
+    box, coarse, points = box_of(mask), coarse_grain(mask, rng), [(float(x), float(y), True)]
+    whole = Window((slice(0, mask.shape[0]), slice(0, mask.shape[1])), view)
+    drawn = {"point": draw_outline(sam, whole, mask.shape, points=points)}
+    drawn |= _by_box(sam, whole, box, coarse)
     if near:
-        windows = (
-            window_around((x, y) * 2, mask.shape, least=AROUND_A_POINT),
-            window_around(box, mask.shape),
-        )
-        seen["near_"] = tuple(
-            (encoder.glance(np.ascontiguousarray(image[part])).embedding, part) for part in windows
-        )
-    found, expected = {}, {}
-    for kind, (of_point, of_box) in seen.items():
-        part = coarse[of_box[1]]
-        hints = {"mask": mask_prompt(sam, part), "logits": logit_prompt(sam, part)}
-        found[f"{kind}point"], _ = _ask(sam, *of_point, mask.shape, point=(x, y))
-        found[f"{kind}box"], expected[kind] = _ask(sam, *of_box, mask.shape, box=box)
-        for name, hint in hints.items():
-            found[kind + name], _ = _ask(sam, *of_box, mask.shape, box=box, hint=hint)
-    found |= baselines(image, box)
+        part = window_around(box, mask.shape)
+        window = Window(part, encoder.glance(np.ascontiguousarray(image[part])))
+        drawn["near_point"] = look_closer(encoder, image, points=points)
+        closer = _by_box(sam, window, box, coarse)
+        drawn |= {f"near_{name}": outline for name, outline in closer.items()}
+    said = {name: outline.mask for name, outline in drawn.items()} | baselines(image, box)
     return GrainScore(
         case=number,
         area=int(mask.sum()),
-        expected=expected[""],
-        **{name: iou(said, mask) for name, said in found.items()},
+        expected=drawn["box"].score,
+        **{name: iou(one, mask) for name, one in said.items()},
     )
 
 
-def _ask(
-    sam: Sam,
-    embedding: torch.Tensor,
-    part: tuple[slice, slice],
-    size: tuple[int, int],
-    *,
-    point: tuple[int, int] | None = None,
-    box: np.ndarray | None = None,
-    hint: torch.Tensor | None = None,
-) -> tuple[np.ndarray, float]:
-    """What SAM draws, bool of a photo's `size`, and the IoU that it expects; of a point's three
-    answers the one that it likes best.
-
-    embedding : of the window `part` (rows, columns) of the photo
-    point, box : in px of the photo
-    hint : mask prompt of the window, float32 [1, 1, cells, cells]
-    """
-    rows, columns = part
-    shape = rows.stop - rows.start, columns.stop - columns.start
-    fits = longest_side(*shape, sam.image_encoder.img_size)
-    scale = torch.tensor([fits[1] / shape[1], fits[0] / shape[0]])
-    corner = torch.tensor([columns.start, rows.start])
-    points = boxes = None
-    if point is not None:
-        place = (torch.tensor(point) - corner) * scale
-        points = place.view(1, 1, 2).to(sam.device), torch.ones(1, 1, device=sam.device)
-    if box is not None:
-        ends = (torch.from_numpy(box).view(2, 2) - corner) * scale
-        boxes = ends.view(1, 4).to(sam.device)
-    hint = None if hint is None else hint.to(sam.device)
-    sparse, dense = sam.prompt_encoder(points, boxes, hint)
-    logits, expected = sam.mask_decoder(
-        image_embeddings=embedding,
-        image_pe=sam.prompt_encoder.get_dense_pe(),
-        sparse_prompt_embeddings=sparse,
-        dense_prompt_embeddings=dense,
-        multimask_output=box is None,
-    )
-    best = int(expected[0].argmax())
-    said = np.zeros(size, bool)
-    logits = sam.postprocess_masks(logits[:, best : best + 1], fits, shape)
-    said[part] = logits[0, 0].cpu().numpy() > 0
-    return said, float(expected[0, best])
+def _by_box(sam: Sam, window: Window, box: np.ndarray, coarse: np.ndarray) -> dict[str, Outline]:
+    part = coarse[window.part]
+    hints = {"box": None, "mask": mask_prompt(sam, part), "logits": as_logits(sam, part)}
+    return {
+        name: draw_outline(sam, window, coarse.shape, box=box, hint=hint)
+        for name, hint in hints.items()
+    }
 
 
 def same_class(sam: Sam, cases: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
@@ -317,22 +282,7 @@ def coarse_grain(mask: np.ndarray, rng: np.random.Generator, most: float = 8.0) 
 def mask_prompt(sam: Sam, mask: np.ndarray, sure: float = 0.9) -> torch.Tensor:
     """A mask as `mineral_utils.refine` gives it to SAM, float32 [1, 1, cells, cells]: probability
     `sure` inside and 0 outside, times 0.005."""
-    return _cells(sam, mask) * (sure * COEFFICIENT)
-
-
-def logit_prompt(sam: Sam, mask: np.ndarray, sure: float = 4.0) -> torch.Tensor:
-    """A mask as SAM gives back its own, float32 [1, 1, cells, cells]: logits, `sure` inside and
-    its negative outside."""
-    return (_cells(sam, mask) * 2 - 1) * sure
-
-
-def _cells(sam: Sam, mask: np.ndarray) -> torch.Tensor:
-    """Share of each cell of SAM's masks, float32 [1, 1, cells, cells], 0 beyond the photo."""
-    side = sam.prompt_encoder.mask_input_size[0]
-    size = longest_side(*mask.shape, side)
-    share = torch.from_numpy(mask.astype(np.float32))[None, None]
-    small = F.interpolate(share, size, mode="bilinear", antialias=True)
-    return F.pad(small, (0, side - size[1], 0, side - size[0]))
+    return mask_cells(sam, mask) * (sure * COEFFICIENT)
 
 
 def baselines(image: np.ndarray, box: np.ndarray) -> dict[str, np.ndarray]:

@@ -122,10 +122,13 @@ def _near(where: str) -> dict:
     torch.set_num_threads(1)  # two of these run side by side
     model = load_model("demo").encoders.sam.sam
     if where == "lumenstone":
-        cases, options = ((i, labels) for _, i, labels in photos(HALF)), {"ignore": (0, 255)}
+        cases, options = (
+            ((i, labels) for _, i, labels in photos(HALF)),
+            {"ignore": (0, 255), "most": 20},
+        )
     else:
         sections = (validation_section(k, size=CAMERA) for k in range(SECTIONS))
-        cases, options = section_cases(sections, NAMES), {"most": 20}
+        cases, options = section_cases(sections, NAMES), {"most": 12}
     bar = tqdm(cases, desc=f"near, {where}")
     return sam_measure.evaluate(model, bar, smallest=400, near=True, **options)
 

@@ -1,0 +1,197 @@
+"""What SAM draws for points, a box and a hint: from afar, and by a closer look.
+
+SAM shrinks a large photo to its own size, and a small grain of it to a few cells of its masks. A
+closer look encodes a window of the photo around what is meant, at one more pass of the encoder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from segment_anything.modeling import Sam
+from torch import Tensor
+
+from .sam import SamEncoder, SamView, longest_side
+
+AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
+Part = tuple[slice, slice]
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Rows and columns of a photo, and what SAM sees of them."""
+
+    part: Part
+    view: SamView
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point (x, y) in px of the photo lies in it."""
+        rows, columns = self.part
+        return rows.start <= y < rows.stop and columns.start <= x < columns.stop
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """What SAM drew.
+
+    mask : bool [H, W] of the photo
+    score : the IoU that SAM expects of it
+    logits : float32 [1, 1, cells, cells] of the window, to be given back with further points
+    window : what SAM was asked about
+    """
+
+    mask: np.ndarray
+    score: float
+    logits: Tensor
+    window: Window
+
+
+def window_around(
+    box: Sequence[float], size: tuple[int, int], *, wider: float = 3.0, least: int = AROUND_A_BOX
+) -> Part:
+    """Where to look closer at a part of a photo.
+
+    Parameters
+    ----------
+    box : (x1, y1, x2, y2) in px of the photo, ends included
+    size : (height, width) of the photo
+    wider : side of the window over the longer side of the box: SAM wants surroundings
+    least : px, smallest side of the window. Chosen on LumenStone's training photos; around a point,
+        whose grain may be of any size, `AROUND_A_POINT` (chosen on validation sections)
+
+    Returns
+    -------
+    (rows, columns) : a square with the box in its middle, moved and cut at the photo's edges
+    """
+    x1, y1, x2, y2 = box
+    side = max(round(wider * max(x2 - x1 + 1, y2 - y1 + 1)), least)
+    spans = []
+    for low, high, end in ((y1, y2, size[0]), (x1, x2, size[1])):
+        first = min(max(round((low + high + 1 - side) / 2), 0), max(end - side, 0))
+        spans.append(slice(first, min(first + side, end)))
+    return spans[0], spans[1]
+
+
+@torch.inference_mode()
+def draw_outline(
+    sam: Sam,
+    window: Window,
+    size: tuple[int, int],
+    *,
+    points: Sequence[tuple[float, float, bool]] = (),
+    box: Sequence[float] | None = None,
+    hint: Tensor | None = None,
+) -> Outline:
+    """Ask SAM's decoder.
+
+    Parameters
+    ----------
+    sam : segment_anything.modeling.Sam
+    window : what to ask about
+    size : (height, width) of the photo
+    points : (x, y, whether it lies inside) each, px of the photo
+    box : (x1, y1, x2, y2), px of the photo
+    hint : mask prompt of the window, float32 [1, 1, cells, cells]: logits of an earlier answer, or
+        `as_logits`
+
+    Returns
+    -------
+    Outline : a lone point may mean many things; of its three answers the one that SAM likes best
+    """
+    rows, columns = window.part
+    shape, view = (rows.stop - rows.start, columns.stop - columns.start), window.view
+    scale = torch.tensor([view.input_size[1] / shape[1], view.input_size[0] / shape[0]])
+    corner = torch.tensor([columns.start, rows.start])
+    asked = boxes = None
+    if points:
+        places = (torch.tensor([point[:2] for point in points]) - corner) * scale
+        signs = torch.tensor([[float(point[2]) for point in points]])
+        asked = places[None].to(sam.device), signs.to(sam.device)
+    if box is not None:
+        ends = torch.as_tensor(box).view(2, 2) - corner
+        boxes = (ends * scale).view(1, 4).to(sam.device)
+    hint = None if hint is None else hint.to(sam.device)
+    sparse, dense = sam.prompt_encoder(points=asked, boxes=boxes, masks=hint)
+    logits, scores = sam.mask_decoder(
+        image_embeddings=view.embedding,
+        image_pe=sam.prompt_encoder.get_dense_pe(),
+        sparse_prompt_embeddings=sparse,
+        dense_prompt_embeddings=dense,
+        multimask_output=box is None and hint is None and len(points) == 1,
+    )
+    best = int(scores[0].argmax())
+    logits = logits[:, best : best + 1]
+    fine = sam.postprocess_masks(logits, view.input_size, view.photo_size)
+    if view.photo_size != shape:
+        fine = F.interpolate(fine, shape, mode="bilinear")
+    mask = np.zeros(size, bool)
+    mask[window.part] = (fine[0, 0] > 0).cpu().numpy()
+    return Outline(mask, float(scores[0, best]), logits, window)
+
+
+def look_closer(
+    encoder: SamEncoder,
+    image: np.ndarray,
+    *,
+    points: Sequence[tuple[float, float, bool]] = (),
+    box: Sequence[float] | None = None,
+) -> Outline:
+    """Ask about a window around the box. Points alone do not say how large a grain is: they are
+    asked of a window of 672 px, with the answer a second time, and then, with what was drawn as a
+    hint, of a window around that.
+
+    Parameters
+    ----------
+    encoder : passes once for a box, twice for points
+    image : uint8 [H, W, 3], the photo
+    points, box : as for `draw_outline`; one of them at least
+
+    Returns
+    -------
+    Outline
+    """
+    sam, size = encoder.sam, image.shape[:2]
+
+    def window(around: np.ndarray, least: int) -> Window:
+        part = window_around(around, size, least=least)
+        return Window(part, encoder.glance(np.ascontiguousarray(image[part])))
+
+    places = [(x, y, x, y) for x, y, _ in points]
+    if box is not None:
+        around = window(_reach([*places, box]), AROUND_A_BOX)
+        return draw_outline(sam, around, size, points=points, box=box)
+    around = window(_reach(places), AROUND_A_POINT)
+    first = draw_outline(sam, around, size, points=points)
+    second = draw_outline(sam, around, size, points=points, hint=first.logits)
+    if not second.mask.any():
+        return second
+    rows, columns = (np.flatnonzero(second.mask.any(axis)) for axis in (1, 0))
+    drawn = columns[0], rows[0], columns[-1], rows[-1]
+    around = window(_reach([*places, drawn]), AROUND_A_BOX)
+    hint = as_logits(sam, second.mask[around.part])
+    return draw_outline(sam, around, size, points=points, hint=hint)
+
+
+def _reach(boxes: Sequence[Sequence[float]]) -> np.ndarray:
+    """The box around some boxes."""
+    return np.concatenate([np.min(boxes, 0)[:2], np.max(boxes, 0)[2:]])
+
+
+def as_logits(sam: Sam, mask: np.ndarray, sure: float = 4.0) -> Tensor:
+    """A mask as SAM gives back its own: bool [h, w] of a window to logits float32 [1, 1, cells,
+    cells], `sure` inside and its negative outside."""
+    return (mask_cells(sam, mask) * 2 - 1) * sure
+
+
+def mask_cells(sam: Sam, mask: np.ndarray) -> Tensor:
+    """Share of each cell of SAM's masks that a mask covers, bool [h, w] of a window to float32
+    [1, 1, cells, cells]; 0 beyond the window."""
+    side = sam.prompt_encoder.mask_input_size[0]
+    size = longest_side(*mask.shape, side)
+    share = torch.from_numpy(mask.astype(np.float32))[None, None]
+    small = F.interpolate(share, size, mode="bilinear", antialias=True)
+    return F.pad(small, (0, side - size[1], 0, side - size[0]))
