@@ -307,6 +307,19 @@ def test_a_closer_look_finds_what_a_small_grain_is_like(large):
     assert draft.select_box(1188, 878, 1232, 922).close is None, "a new box is looked at from afar"
 
 
+def test_a_closer_look_at_a_click_ends_at_what_was_drawn(large):
+    scene, truth = large
+    draft = Draft(scene, ["pyrite", "quartz"])
+    fits = []
+    for step in (lambda: draft.select_point(1198, 900), draft.look_closer):
+        mask = step().mask.whole()
+        fits.append((mask & truth).sum() / (mask | truth).sum())
+    assert fits[1] > 0.9 > fits[0] + 0.1
+    rows, columns = draft.selection.close.part
+    assert rows.stop - rows.start == columns.stop - columns.start == 336
+    assert draft.selection.close.holds(1198.5, 900.5)
+
+
 def test_a_closer_look_keeps_a_correction_and_its_words(large):
     draft = Draft(large[0], ["pyrite", "quartz"])
     draft.select_box(1188, 878, 1232, 922)
