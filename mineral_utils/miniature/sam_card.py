@@ -88,8 +88,9 @@ def export(
         "numbers": {"world_held_out": kept} | dict(numbers or {}),
         "limits": (
             "On digital sections a box alone gives a better mask than Otsu's threshold of the grey "
-            "levels in it, on photos one no better; veins, nets and other grains that fill less "
-            "than a third of their box are mostly missed. "
+            "levels in it, on photos, from afar, one no better; veins, nets and other grains that "
+            "fill less than a third of their box are mostly missed. Photos larger than 896 px are "
+            "shrunk: look closer at small grains (encoders.outline.look_closer). "
             "Keep masks above an expected IoU of 0.5, not 0.9. Wants mask prompts with a "
             "batch axis (batched_mask_prompt: true). Knows no mineral; learnt from drawn scenes."
         ),

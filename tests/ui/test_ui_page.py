@@ -31,6 +31,8 @@ def test_the_page_shows_no_code_and_works(page: Page, voila: Server):
     bench.drag(0.06, 0.46, 0.34, 0.79)
     bench.wait_for_picture(before)
     bench.wait_for_words("SAM expects an IoU")
+    bench.button("Look closer").click()
+    bench.wait_for_words("pixel by pixel")  # SAM has seen all of this small photo
     sphalerite = bench.area("sphalerite")
     bench.field("Selection is").select_option("sphalerite")
     before = bench.shown()
