@@ -293,6 +293,12 @@ def test_sets_keep_to_the_papers_minerals_and_to_their_seeds():
         next(frozen("d"))
 
 
+def test_sets_can_be_drawn_in_another_size():
+    usual, small = sets.validation_section(3), sets.validation_section(3, size=(96, 128))
+    assert usual.image.shape == (336, 448, 3) and small.image.shape == (96, 128, 3)
+    assert small.seed == usual.seed and set(small.names) == set(usual.names)
+
+
 # ---- calibration -----------------------------------------------------------------------------
 
 

@@ -39,12 +39,7 @@ class Pool:
 
 
 def draw_pool(
-    folder: str | Path,
-    count: int,
-    *,
-    seed: int,
-    size: int = 448,
-    helpers: int = 0,
+    folder: str | Path, count: int, *, seed: int, size: int = 448, helpers: int = 0
 ) -> Pool:
     """Draw square scenes into a folder, or open those that are there and go on where they end.
 
