@@ -7,7 +7,8 @@ a part of it. Further clicks correct: the logits of the answer before go in agai
 and the box (Segment Anything, arXiv 2304.02643, appendix A).
 
 SAM shrinks a large photo to its own size, and a small grain of it to a few cells of its masks.
-`closer` lets it look again, at a window of the photo around what is selected.
+`closer` lets it look again, at a window of the photo around what is selected, and moves its outline
+to where the colours there change.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from scipy import ndimage
 from torch import Tensor
 
-from ..encoders.outline import Outline, Window, draw_outline, look_closer
+from ..encoders.outline import Outline, Window, draw_outline, first_window, look_closer
 from ..refine import EIGHT
 from ..segmenter import Scene
 from .display import one_thread
@@ -94,8 +95,9 @@ def with_box(
 
 
 def closer(scene: Scene, before: Selection | None) -> Selection:
-    """The same points and box, asked of a window of the photo around what is selected; further
-    points inside the window are asked there. See `look_closer`.
+    """The same points and box, asked of a window of the photo around what is selected, whose
+    colours the outline follows; further points inside the window are asked there. See
+    `look_closer`.
 
     Raises
     ------
@@ -115,8 +117,10 @@ def closer(scene: Scene, before: Selection | None) -> Selection:
             "closer to see. Correct the outline by further clicks"
         )
     points, box = _middles(before.points), _ends(before.box)
-    drawn = look_closer(scene.model.encoders.sam, scene.photo.image, points=points, box=box)
-    if drawn.window.part == (slice(0, size[0]), slice(0, size[1])):
+    whole, drawn = (slice(0, size[0]), slice(0, size[1])), None
+    if first_window(size, points, box) != whole:
+        drawn = look_closer(scene.model.encoders.sam, scene.photo.image, points=points, box=box)
+    if drawn is None or drawn.window.part == whole:
         raise EditError(
             "what is selected is so large that a closer look sees the whole photo again; correct "
             "the outline by further clicks"

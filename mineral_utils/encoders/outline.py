@@ -1,7 +1,8 @@
 """What SAM draws for points, a box and a hint: from afar, and by a closer look.
 
 SAM shrinks a large photo to its own size, and a small grain of it to a few cells of its masks. A
-closer look encodes a window of the photo around what is meant, at one more pass of the encoder.
+closer look encodes a window of the photo around what is meant, at one more pass of the encoder, and
+lets the colours of the window decide where exactly the outline runs.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from segment_anything.modeling import Sam
 from torch import Tensor
 
+from .colours import follow_colours
 from .sam import SamEncoder, SamView, longest_side
 
 AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
@@ -23,10 +26,17 @@ Part = tuple[slice, slice]
 
 @dataclass(frozen=True, eq=False)
 class Window:
-    """Rows and columns of a photo, and what SAM sees of them."""
+    """Rows and columns of a photo, and what SAM sees of them.
+
+    part : (rows, columns) in px of the photo
+    view : SAM's view of them
+    picture : uint8 [rows, columns, 3], the pixels, whose colours its answers follow; None: SAM's
+        answers as they are
+    """
 
     part: Part
     view: SamView
+    picture: np.ndarray | None = None
 
     def holds(self, x: float, y: float) -> bool:
         """Whether a point (x, y) in px of the photo lies in it."""
@@ -76,6 +86,18 @@ def window_around(
     return spans[0], spans[1]
 
 
+def first_window(
+    size: tuple[int, int],
+    points: Sequence[tuple[float, float, bool]] = (),
+    box: Sequence[float] | None = None,
+) -> Part:
+    """Where `look_closer` looks first; parameters as there. Of points alone this is a guess."""
+    places = [(x, y, x, y) for x, y, _ in points]
+    if box is not None:
+        return window_around(_reach([*places, box]), size)
+    return window_around(_reach(places), size, least=AROUND_A_POINT)
+
+
 @torch.inference_mode()
 def draw_outline(
     sam: Sam,
@@ -100,7 +122,9 @@ def draw_outline(
 
     Returns
     -------
-    Outline : a lone point may mean many things; of its three answers the one that SAM likes best
+    Outline : a lone point may mean many things; of its three answers the one that SAM likes best.
+        In a window with its picture the mask follows colours (`follow_colours`), and points alone
+        mean the pieces that they lie in
     """
     rows, columns = window.part
     shape, view = (rows.stop - rows.start, columns.stop - columns.start), window.view
@@ -128,9 +152,26 @@ def draw_outline(
     fine = sam.postprocess_masks(logits, view.input_size, view.photo_size)
     if view.photo_size != shape:
         fine = F.interpolate(fine, shape, mode="bilinear")
-    mask = np.zeros(size, bool)
-    mask[window.part] = (fine[0, 0] > 0).cpu().numpy()
+    answer, mask = fine[0, 0].cpu().numpy(), np.zeros(size, bool)
+    if window.picture is not None:
+        answer = follow_colours(window.picture, answer)
+    mask[window.part] = answer > 0
+    if window.picture is not None and box is None:
+        mask = _pieces_at(mask, points)
     return Outline(mask, float(scores[0, best]), logits, window)
+
+
+def _pieces_at(mask: np.ndarray, points: Sequence[tuple[float, float, bool]]) -> np.ndarray:
+    """The 8-connected pieces that points inside lie in; all of them where no point lies in one."""
+    numbered, _ = ndimage.label(mask, np.ones((3, 3)))
+    meant = {int(numbered[int(y), int(x)]) for x, y, inside in points if inside} - {0}
+    return np.isin(numbered, sorted(meant)) if meant else mask
+
+
+def look_at(encoder: SamEncoder, image: np.ndarray, part: Part) -> Window:
+    """A window of a photo uint8 [H, W, 3], encoded; its answers follow its colours."""
+    picture = np.ascontiguousarray(image[part])
+    return Window(part, encoder.glance(picture), picture)
 
 
 def look_closer(
@@ -155,24 +196,18 @@ def look_closer(
     Outline
     """
     sam, size = encoder.sam, image.shape[:2]
-
-    def window(around: np.ndarray, least: int) -> Window:
-        part = window_around(around, size, least=least)
-        return Window(part, encoder.glance(np.ascontiguousarray(image[part])))
-
-    places = [(x, y, x, y) for x, y, _ in points]
+    around = look_at(encoder, image, first_window(size, points, box))
+    first = draw_outline(sam, around, size, points=points, box=box)
     if box is not None:
-        around = window(_reach([*places, box]), AROUND_A_BOX)
-        return draw_outline(sam, around, size, points=points, box=box)
-    around = window(_reach(places), AROUND_A_POINT)
-    first = draw_outline(sam, around, size, points=points)
+        return first
     second = draw_outline(sam, around, size, points=points, hint=first.logits)
     if not second.mask.any():
         return second
     rows, columns = (np.flatnonzero(second.mask.any(axis)) for axis in (1, 0))
     drawn = columns[0], rows[0], columns[-1], rows[-1]
-    around = window(_reach([*places, drawn]), AROUND_A_BOX)
-    hint = as_logits(sam, second.mask[around.part])
+    part = window_around(_reach([*((x, y, x, y) for x, y, _ in points), drawn]), size)
+    around = look_at(encoder, image, part)
+    hint = as_logits(sam, second.mask[part])
     return draw_outline(sam, around, size, points=points, hint=hint)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from ..encoders.outline import (
     Window,
     as_logits,
     draw_outline,
+    look_at,
     look_closer,
     mask_cells,
     window_around,
@@ -30,7 +31,7 @@ from .sam_pool import EIGHT, find_looks
 from .sam_prompts import COEFFICIENT, box_of
 from .world import scene
 
-NEAR = ("near_point", "near_box", "near_mask", "near_logits")
+NEAR = ("near_point", "near_box", "near_mask", "near_logits", "near_sam")
 MEASURES = ("point", "box", "mask", "logits", "whole_box", "ellipse", "otsu")
 FILLS = (0.0, 0.3, 0.45, 0.6, 0.75, 1.0)  # share of its box that a grain fills
 
@@ -51,7 +52,8 @@ class GrainScore:
     near_point : the point, by `look_closer`; NaN where that was not measured, as are those that
         follow
     near_box, near_mask, near_logits : box, mask and logits, asked of a window around the box that
-        SAM encodes anew
+        SAM encodes anew, and whose colours its answers follow
+    near_sam : near_box as SAM says it, without the colours
     """
 
     case: int
@@ -68,6 +70,7 @@ class GrainScore:
     near_box: float = math.nan
     near_mask: float = math.nan
     near_logits: float = math.nan
+    near_sam: float = math.nan
 
 
 def evaluate(
@@ -206,11 +209,12 @@ def _score(sam, encoder, view, image, mask, number, rng, near) -> GrainScore:
     drawn = {"point": draw_outline(sam, whole, mask.shape, points=points)}
     drawn |= _by_box(sam, whole, box, coarse)
     if near:
-        part = window_around(box, mask.shape)
-        window = Window(part, encoder.glance(np.ascontiguousarray(image[part])))
+        window = look_at(encoder, image, window_around(box, mask.shape))
         drawn["near_point"] = look_closer(encoder, image, points=points)
         closer = _by_box(sam, window, box, coarse)
         drawn |= {f"near_{name}": outline for name, outline in closer.items()}
+        alone = replace(window, picture=None)
+        drawn["near_sam"] = draw_outline(sam, alone, mask.shape, box=box)
     said = {name: outline.mask for name, outline in drawn.items()} | baselines(image, box)
     return GrainScore(
         case=number,

@@ -1,0 +1,90 @@
+"""Where colours say that an outline runs: SAM's answer, moved to the border that the pixels show.
+
+SAM answers in cells, and knows little of how alike two greys of a polished section may be. The
+colours inside of its answer and around it say more: the log of how much likelier each is inside is
+added to SAM's logits, as graph cuts do it (Y. Boykov & M.-P. Jolly, ICCV 2001; C. Rother et al.,
+GrabCut, SIGGRAPH 2004), here without the cut: SAM's logits are smooth already.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+SURE = 4.0  # what SAM's logits count at most
+TOLD = 3.0  # what colours count at most: less, so that they never overrule all of SAM
+ROUNDS = 2  # the second asks about colours inside of what the first drew
+BINS = (32, 24, 24)  # of brightness, red less blue, green less both
+LEAST = (24.0, 16.0, 16.0)  # levels that the bins span at least: noise is no difference
+AROUND = 0.35  # how far around an answer colours are looked at, over the root of its box's area
+FINEST = (
+    1024  # px: of a larger part every second, third … pixel is asked, and speaks for those beside
+)
+GRAIN, BLUR, SEAM = 1.0, 1.2, 0.7  # px, bins, px: smoothing of picture, of histograms, of evidence
+
+
+def follow_colours(image: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Add to SAM's logits what colours say.
+
+    Parameters
+    ----------
+    image : uint8 [h, w, 3] RGB
+    logits : float [h, w], of SAM's answer about that picture; above 0 inside
+
+    Returns
+    -------
+    float32 [h, w], within 7 of 0; above 0 inside. SAM's own, cut to `SURE`, where it drew nothing
+    or everything: then there are no two kinds of colour to be told apart
+    """
+    sure = np.clip(logits, -SURE, SURE).astype(np.float32)
+    result = sure
+    for _ in range(ROUNDS):
+        drawn = result > 0
+        if not drawn.any():
+            return sure
+        near = _surroundings(drawn)
+        if drawn[near].all():
+            return sure
+        inside = 1 / (1 + np.exp(-result[near]))
+        step = -(-max(inside.shape) // FINEST)
+        told = _evidence(_opponents(image[near][::step, ::step]), inside[::step, ::step])
+        told = told.repeat(step, 0).repeat(step, 1)[: inside.shape[0], : inside.shape[1]]
+        result = sure.copy()
+        result[near] += told
+    return result
+
+
+def _surroundings(drawn: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of an answer and its surroundings."""
+    ends = [np.flatnonzero(drawn.any(axis)) for axis in (1, 0)]
+    sides = [end[-1] - end[0] + 1 for end in ends]
+    margin = max(6, round(AROUND * float(np.prod(sides)) ** 0.5))
+    rows, columns = (slice(max(end[0] - margin, 0), end[-1] + margin + 1) for end in ends)
+    return rows, columns
+
+
+def _opponents(image: np.ndarray) -> np.ndarray:
+    """Brightness, red less blue, green less both: uint8 [h, w, 3] to float32 [h, w, 3]."""
+    smooth = ndimage.gaussian_filter(image.astype(np.float32), (GRAIN, GRAIN, 0))
+    red, green, blue = np.moveaxis(smooth, -1, 0)
+    return np.stack([smooth.mean(-1), red - blue, green - (red + blue) / 2], -1)
+
+
+def _evidence(colours: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Log of how much likelier the colour of each pixel is inside: colours float32 [h, w, 3] and
+    the probability of inside [h, w], to float32 [h, w]."""
+    thin = colours[:: max(1, colours.shape[0] // 256), :: max(1, colours.shape[1] // 256)]
+    low, high = np.percentile(thin, (1, 99), axis=(0, 1))
+    span = np.maximum(high - low, LEAST)
+    bins = np.array(BINS)
+    at = ((colours - low) / span * bins).astype(int).clip(0, bins - 1)
+    at = np.ravel_multi_index(tuple(np.moveaxis(at, -1, 0)), BINS)
+    likely = []
+    for weight in (inside, 1 - inside):
+        counts = np.bincount(at.ravel(), weight.ravel(), at.max() + 1)
+        counts = np.pad(counts, (0, int(bins.prod()) - len(counts))).reshape(BINS)
+        counts = ndimage.gaussian_filter(counts, BLUR, mode="constant")
+        likely.append(counts.ravel() / max(counts.sum(), 1e-9))
+    few = 50e-4 / bins.prod()  # a colour that was hardly seen says nothing
+    told = np.log((likely[0] + few) / (likely[1] + few)).clip(-TOLD, TOLD)
+    return ndimage.gaussian_filter(told[at], SEAM).astype(np.float32)

@@ -1,0 +1,94 @@
+"""Outlines that follow colours: SAM's logits, moved to the border that the pixels show."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from mineral_utils.encoders.colours import SURE, TOLD, follow_colours
+from mineral_utils.encoders.outline import _pieces_at
+
+
+def grain(inside=(150, 150, 140), around=(120, 120, 118), noise=4.0, seed=0):
+    """A disc of 30 px in a field of 120 x 160 px: (uint8 [h, w, 3], bool [h, w])."""
+    rows, columns = np.indices((120, 160))
+    truth = (rows - 60) ** 2 + (columns - 80) ** 2 < 30**2
+    level = np.where(truth[..., None], inside, around).astype(float)
+    level += np.random.default_rng(seed).normal(0, noise, level.shape)
+    return level.clip(0, 255).astype(np.uint8), truth
+
+
+def answer(truth: np.ndarray, shift: int = 6, slope: float = 0.4) -> np.ndarray:
+    """An answer of SAM that lies `shift` px off; it grows surer by so much with each px from its
+    border."""
+    drawn = np.roll(truth, shift, 1)
+    inner, outer = (ndimage.distance_transform_edt(part) for part in (drawn, ~drawn))
+    return (slope * (inner - outer)).clip(-9, 9).astype(np.float32)
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    return (one & other).sum() / (one | other).sum()
+
+
+@pytest.mark.parametrize("colour", [(150, 150, 140), (90, 92, 90), (120, 104, 136)])
+def test_an_outline_moves_to_the_border_of_colours(colour):
+    image, truth = grain(colour)
+    logits = answer(truth)
+    before, after = iou(logits > 0, truth), iou(follow_colours(image, logits) > 0, truth)
+    assert before < 0.8 and after > 0.93
+
+
+def test_colours_do_not_overrule_what_sam_is_sure_of():
+    image, truth = grain()
+    far = np.zeros_like(truth)
+    far[50:70, 75:85] = True  # the same colour as around it, but SAM knows that it is another thing
+    logits = np.where(truth & ~far, 9.0, -9.0)
+    result = follow_colours(image, logits)
+    assert iou(result > 0, truth & ~far) > 0.9
+    assert np.abs(result).max() <= SURE + TOLD
+
+
+def test_without_a_difference_of_colour_the_answer_stays():
+    image, truth = grain((120, 120, 118), noise=3.0)
+    logits = answer(truth, slope=3.0)
+    assert iou(follow_colours(image, logits) > 0, logits > 0) > 0.97
+
+
+def test_what_lies_far_away_is_left_alone():
+    image, truth = grain()
+    image[:8, :8] = (150, 150, 140)  # the colour of the grain, in a corner
+    logits = answer(truth)
+    result = follow_colours(image, logits)
+    assert (result[:8, :8] == -SURE).all()
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_nothing_or_everything_has_no_border(sign):
+    image, truth = grain()
+    logits = np.full(truth.shape, sign * 9, np.float32)
+    assert (follow_colours(image, logits) == sign * SURE).all()
+
+
+def test_a_mirrored_picture_has_a_mirrored_outline():
+    image, truth = grain(noise=0.0)
+    logits = answer(truth)
+    mirrored = follow_colours(image[:, ::-1], logits[:, ::-1])[:, ::-1]
+    assert iou(mirrored > 0, follow_colours(image, logits) > 0) > 0.99
+
+
+def test_a_large_part_is_asked_more_coarsely():
+    image, truth = grain()
+    image, truth = (part.repeat(16, 0).repeat(16, 1) for part in (image, truth))
+    logits = answer(truth, 96, slope=0.4 / 16)
+    result = follow_colours(image, logits) > 0
+    assert iou(logits > 0, truth) < 0.8 and iou(result, truth) > 0.93
+
+
+def test_a_click_means_the_piece_that_it_lies_in():
+    mask = np.zeros((20, 30), bool)
+    mask[2:6, 2:6] = mask[10:15, 10:20] = mask[2:5, 20:25] = True
+    one = _pieces_at(mask, [(12.5, 12.5, True), (3.5, 3.5, False)])
+    assert one.sum() == 50 and one[12, 12]
+    assert _pieces_at(mask, [(12.5, 12.5, True), (3.5, 3.5, True)]).sum() == 66
+    assert (_pieces_at(mask, [(0.5, 0.5, True)]) == mask).all(), "a click beside all of them"
