@@ -8,49 +8,68 @@ GrabCut, SIGGRAPH 2004), here without the cut: SAM's logits are smooth already.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
 SURE = 4.0  # what SAM's logits count at most
 TOLD = 3.0  # what colours count at most: less, so that they never overrule all of SAM
+HALF = 0.5  # what the colours in a box count beside SAM, before its answer is asked about
 ROUNDS = 2  # the second asks about colours inside of what the first drew
 BINS = (32, 24, 24)  # of brightness, red less blue, green less both
 LEAST = (24.0, 16.0, 16.0)  # levels that the bins span at least: noise is no difference
 AROUND = 0.35  # how far around an answer colours are looked at, over the root of its box's area
-FINEST = (
-    1024  # px: of a larger part every second, third … pixel is asked, and speaks for those beside
-)
+FINEST = 1024  # px: of a larger part every second, third … pixel is asked
 GRAIN, BLUR, SEAM = 1.0, 1.2, 0.7  # px, bins, px: smoothing of picture, of histograms, of evidence
 
 
-def follow_colours(image: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def follow_colours(
+    image: np.ndarray, logits: np.ndarray, box: Sequence[float] | None = None
+) -> np.ndarray:
     """Add to SAM's logits what colours say.
 
     Parameters
     ----------
     image : uint8 [h, w, 3] RGB
     logits : float [h, w], of SAM's answer about that picture; above 0 inside
+    box : (x1, y1, x2, y2) in px of the picture, if one was drawn: what is rare around it is likely
+        meant, as in GrabCut's first step
 
     Returns
     -------
-    float32 [h, w], within 7 of 0; above 0 inside. SAM's own, cut to `SURE`, where it drew nothing
-    or everything: then there are no two kinds of colour to be told apart
+    float32 [h, w], above 0 inside. SAM's own, cut to `SURE`, where it drew nothing or everything:
+        then there are no two kinds of colour to be told apart
     """
     sure = np.clip(logits, -SURE, SURE).astype(np.float32)
+    drawn = sure > 0
+    if not drawn.any() or drawn.all():
+        return sure
+    if box is not None:
+        held = np.zeros(drawn.shape, np.float32)
+        x1, y1, x2, y2 = (max(round(float(end)), 0) for end in box)
+        held[y1 : y2 + 1, x1 : x2 + 1] = 1
+        if 0 < held.mean() < 1:
+            sure = (sure + HALF * held * _told(image, held, held > 0)).clip(-SURE, SURE)
     result = sure
     for _ in range(ROUNDS):
         drawn = result > 0
         if not drawn.any():
-            return sure
-        near = _surroundings(drawn)
-        if drawn[near].all():
-            return sure
-        inside = 1 / (1 + np.exp(-result[near]))
-        step = -(-max(inside.shape) // FINEST)
-        told = _evidence(_opponents(image[near][::step, ::step]), inside[::step, ::step])
-        told = told.repeat(step, 0).repeat(step, 1)[: inside.shape[0], : inside.shape[1]]
-        result = sure.copy()
-        result[near] += told
+            break
+        result = sure + _told(image, 1 / (1 + np.exp(-result)), drawn)
+    return result
+
+
+def _told(image: np.ndarray, inside: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """What the colours of an answer and its surroundings say, float32 [h, w]; 0 further away, and
+    where the answer leaves no surroundings. `inside` : its probability, float32 [h, w]."""
+    result, near = np.zeros(drawn.shape, np.float32), _surroundings(drawn)
+    if drawn[near].all():
+        return result
+    size = result[near].shape
+    step = -(-max(size) // FINEST)
+    told = _evidence(_opponents(image[near][::step, ::step]), inside[near][::step, ::step])
+    result[near] = told.repeat(step, 0).repeat(step, 1)[: size[0], : size[1]]
     return result
 
 

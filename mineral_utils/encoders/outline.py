@@ -154,7 +154,9 @@ def draw_outline(
         fine = F.interpolate(fine, shape, mode="bilinear")
     answer, mask = fine[0, 0].cpu().numpy(), np.zeros(size, bool)
     if window.picture is not None:
-        answer = follow_colours(window.picture, answer)
+        alone = box is not None and hint is None  # a hint says better what is meant
+        ends = np.subtract(box, np.tile(corner, 2)) if alone else None
+        answer = follow_colours(window.picture, answer, ends)
     mask[window.part] = answer > 0
     if window.picture is not None and box is None:
         mask = _pieces_at(mask, points)
