@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from mineral_utils.encoders.colours import SURE, TOLD, follow_colours
-from mineral_utils.encoders.outline import _pieces_at
+from mineral_utils.encoders.outline import _pieces
 
 
 def grain(inside=(150, 150, 140), around=(120, 120, 118), noise=4.0, seed=0):
@@ -97,10 +97,14 @@ def test_a_large_part_is_asked_more_coarsely():
     assert iou(logits > 0, truth) < 0.8 and iou(result, truth) > 0.93
 
 
-def test_a_click_means_the_piece_that_it_lies_in():
+def test_a_click_means_the_piece_that_it_lies_in_and_a_box_the_largest():
     mask = np.zeros((20, 30), bool)
-    mask[2:6, 2:6] = mask[10:15, 10:20] = mask[2:5, 20:25] = True
-    one = _pieces_at(mask, [(12.5, 12.5, True), (3.5, 3.5, False)])
+    mask[2:6, 2:6] = mask[10:15, 10:20] = mask[2:5, 20:24] = True  # 16, 50 and 12 px
+    one = _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, False)], False)
     assert one.sum() == 50 and one[12, 12]
-    assert _pieces_at(mask, [(12.5, 12.5, True), (3.5, 3.5, True)]).sum() == 66
-    assert (_pieces_at(mask, [(0.5, 0.5, True)]) == mask).all(), "a click beside all of them"
+    assert _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, True)], False).sum() == 66
+    assert _pieces(mask, [], True).sum() == 66, "a third of the largest is meant too, a quarter not"
+    assert (_pieces(mask, [(21.5, 3.5, True)], True) == mask).all(), "a click adds its piece"
+    beside = _pieces(mask, [(0.5, 0.5, True)], False)
+    assert beside.sum() == 66, "a click beside all of them"
+    assert not _pieces(np.zeros((4, 4), bool), [(1.5, 1.5, True)], True).any()

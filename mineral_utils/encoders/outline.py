@@ -21,6 +21,7 @@ from .colours import follow_colours
 from .sam import SamEncoder, SamView, longest_side
 
 AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
+MAIN = 0.3  # share of the largest piece's area from which on a piece is meant too
 Part = tuple[slice, slice]
 
 
@@ -123,8 +124,9 @@ def draw_outline(
     Returns
     -------
     Outline : a lone point may mean many things; of its three answers the one that SAM likes best.
-        In a window with its picture the mask follows colours (`follow_colours`), and points alone
-        mean the pieces that they lie in
+        In a window with its picture the mask follows colours (`follow_colours`), and scattered
+        pieces are left out: points alone mean the pieces that they lie in, a box the largest, and
+        what else is not much smaller
     """
     rows, columns = window.part
     shape, view = (rows.stop - rows.start, columns.stop - columns.start), window.view
@@ -158,16 +160,23 @@ def draw_outline(
         ends = np.subtract(box, np.tile(corner, 2)) if alone else None
         answer = follow_colours(window.picture, answer, ends)
     mask[window.part] = answer > 0
-    if window.picture is not None and box is None:
-        mask = _pieces_at(mask, points)
+    if window.picture is not None:
+        mask = _pieces(mask, points, boxed=box is not None)
     return Outline(mask, float(scores[0, best]), logits, window)
 
 
-def _pieces_at(mask: np.ndarray, points: Sequence[tuple[float, float, bool]]) -> np.ndarray:
-    """The 8-connected pieces that points inside lie in; all of them where no point lies in one."""
+def _pieces(
+    mask: np.ndarray, points: Sequence[tuple[float, float, bool]], boxed: bool
+) -> np.ndarray:
+    """The 8-connected pieces that are meant: those that points inside lie in; for a box, or where
+    no point lies in one, all that have `MAIN` of the area of the largest."""
     numbered, _ = ndimage.label(mask, np.ones((3, 3)))
+    area = np.bincount(numbered.ravel())
+    area[0] = 0
     meant = {int(numbered[int(y), int(x)]) for x, y, inside in points if inside} - {0}
-    return np.isin(numbered, sorted(meant)) if meant else mask
+    if boxed or not meant:
+        meant |= set(np.flatnonzero((area > 0) & (area >= MAIN * area.max())).tolist())
+    return np.isin(numbered, sorted(meant))
 
 
 def look_at(encoder: SamEncoder, image: np.ndarray, part: Part) -> Window:
