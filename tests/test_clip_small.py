@@ -13,15 +13,7 @@ import torch.nn.functional as F
 from mineral_utils.encoders import ClipVisual, build_clip
 from mineral_utils.encoders.vit import CLIP_STATISTICS, normalise
 from mineral_utils.miniature import __main__ as command
-from mineral_utils.miniature import (
-    clip,
-    clip_losses,
-    clip_measure,
-    clip_model,
-    clip_views,
-    clip_whole,
-    store,
-)
+from mineral_utils.miniature import clip, clip_losses, clip_measure, clip_model, clip_views, store
 from mineral_utils.miniature.things import COLOURS, SURFACES, Thing
 from mineral_utils.miniature.world import Scene
 from mineral_utils.profiles import ModelSpec
@@ -146,14 +138,14 @@ def test_a_stream_is_the_same_however_it_is_entered(short):
 # ---- what it learns from -----------------------------------------------------------------------
 def test_right_answers_cost_less_than_wrong_ones():
     names = torch.eye(3)
-    right, share = clip_losses.name_among(torch.eye(3), names, np.array([0, 1, 2]))
-    wrong, none = clip_losses.name_among(torch.eye(3), names, np.array([1, 2, 0]))
+    right, share = clip_losses._name(torch.eye(3), names, np.array([0, 1, 2]))
+    wrong, none = clip_losses._name(torch.eye(3), names, np.array([1, 2, 0]))
     assert share == 1 and none == 0 and right < 2 < wrong
-    twice = clip_losses.equal(("a", "b", "a"), torch.device("cpu"))
+    twice = clip_losses._equal(("a", "b", "a"), torch.device("cpu"))
     assert twice.int().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
     # the two pictures of one sentence may be taken for each other
     same = torch.tensor([[1.0, 0], [0, 1], [1, 0]])
-    loss, share = clip_losses.match(same, same, torch.tensor(50.0), twice)
+    loss, share = clip_losses._match(same, same, torch.tensor(50.0), twice)
     assert share == 1 and loss == pytest.approx((2 * np.log(2)) / 3, abs=1e-3)
 
 
@@ -197,50 +189,6 @@ def test_a_stopped_training_goes_on_as_if_it_had_not_been(short, tmp_path, monke
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
     with pytest.raises(ValueError, match="of another seed or architecture"):
         clip.train(tmp_path / "stopped", **{**options, "seed": 3})
-
-
-def test_a_course_about_whole_pictures_leaves_what_trident_reads_to_the_bit(
-    short, tmp_path, monkeypatch
-):
-    start = clip_model.build(5, TINY)
-    for parameter in start.parameters():
-        parameter.data = parameter.data.half().float()
-    monkeypatch.setattr(clip, "shipped_state", lambda kind: start.state_dict())
-    monkeypatch.setattr(clip_whole, "TEMPLATES", ("{}",))  # 600 names once, not eighty times
-    options = {"steps": 3, "seed": 2, "architecture": TINY, "device": "cpu", "progress": False}
-    taught = clip.train(tmp_path, whole=True, **options)
-    pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        (was, dense), (now, after) = (clip_model.look(m.eval(), pixels) for m in (start, taught))
-    assert torch.equal(dense, after) and not torch.allclose(was, now, atol=1e-4)
-    changed = {
-        name
-        for (name, one), other in zip(
-            start.state_dict().items(), taught.state_dict().values(), strict=True
-        )
-        if not torch.equal(one, other)
-    }
-    block = "visual.transformer.resblocks.1."
-    assert changed and all(name.startswith(block) for name in changed)
-    assert {name.removeprefix(block).split(".")[0] for name in changed} == {"attn", "ln_2", "mlp"}
-    assert not any("out_proj" in name or "ln_1" in name for name in changed)
-    for name in ("in_proj_weight", "in_proj_bias"):
-        attention = (m.visual.transformer.resblocks[-1].attn for m in (start, taught))
-        one, other = (getattr(a, name) for a in attention)
-        assert torch.equal(one[128:], other[128:]) and not torch.equal(one[:128], other[:128])
-
-
-def test_pictures_about_nothing_are_taught_by_their_sentences_alone(model):
-    piece = dataclasses.replace(halves(), kind="things")
-    views = clip_views.collect([(piece.image, piece)] * 2, np.random.default_rng(0))
-    assert (views.main >= 0).all(), "half of it is one material"
-    nothing = dataclasses.replace(views, main=np.full_like(views.main, -1))
-    words = clip_whole.Words(*(F.normalize(torch.randn(n, 16), dim=-1) for n in (60, 10, 600)))
-    for seen, about in ((views, True), (nothing, False)):
-        parts = clip_whole.whole_losses(model, clip_model.tokenizer(TINY), words, seen)
-        parts = {key: float(value.detach()) for key, value in parts.items()}
-        assert set(clip_whole.SHARES) < set(parts)
-        assert (parts["main_both"] > 0) == about and parts["sentence"] > 0
 
 
 def test_how_long_must_be_said_once(tmp_path):

@@ -1,9 +1,7 @@
 """Train the small CLIP on the general world: ``python -m mineral_utils.miniature clip --out DIR``.
 
 Stopped at any moment, the same command goes on from the last checkpoint. With ``--steps`` the
-course depends on the seed alone; with ``--minutes`` the schedule follows the clock. ``--whole``
-teaches the shipped weights what a whole picture is about, and leaves dense features as they are
-(see `clip_whole`).
+course depends on the seed alone; with ``--minutes`` the schedule follows the clock.
 """
 
 from __future__ import annotations
@@ -20,7 +18,6 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..run import pick_device, replacing, set_seed
-from . import clip_whole
 from .clip_losses import SHARES, losses
 from .clip_model import ARCHITECTURE, build, tokenizer
 from .clip_views import Stream
@@ -40,8 +37,6 @@ STAGES = ((0.26, 0.4263, 64), (0.69, 0.8715, 112), (1.0, 1.0, 224))
 LAST, LAST_RATE, LAST_ABOUT = 18 / 19, 0.25, 0.6
 # who goes on from weights that know all stages: the second cycle only, a little higher
 ONWARD_RATE = 0.5
-# the highest rate of who learns about whole pictures only: few weights, and none that others read
-WHOLE_RATE = 1e-3
 _REPORT = 20  # steps a line of the curve
 _SAVE = 200.0  # seconds between checkpoints
 
@@ -55,7 +50,6 @@ def train(
     device: str = "auto",
     resume: bool = True,
     onward: bool = False,
-    whole: bool = False,
     architecture: dict = ARCHITECTURE,
     progress: bool = True,
 ) -> nn.Module:
@@ -68,7 +62,6 @@ def train(
     minutes, steps : how long: by the clock, summed over all starts, or in steps; give one
     resume : go on from the checkpoint in `out`
     onward : begin with the shipped weights, and take the last stage only
-    whole : the same, and teach only what the class token alone reads, at `WHOLE_RATE`
 
     Returns
     -------
@@ -85,34 +78,25 @@ def train(
     chosen, out = pick_device(device), Path(out)
     set_seed(seed)
     model = build(seed, architecture)
-    if onward or whole:
+    if onward:
         model.load_state_dict(shipped_state("clip"))
-    stream, tokenize = Stream(seed), tokenizer(architecture)
-    course = _Course(model.to(chosen), seed, architecture, out, onward, whole)
-    words = clip_whole.Words.read(course.model, tokenize) if whole else None
+    course = _Course(model.to(chosen), seed, architecture, out, onward)
     if resume:
         course.go_on()
     else:
         (out / "curve.jsonl").unlink(missing_ok=True)
     end = 60 * minutes if steps is None else steps
+    stream, tokenize = Stream(seed), tokenizer(architecture)
     bar = tqdm(total=math.ceil(end), unit="s" if steps is None else "step", disable=not progress)
     saved = time.monotonic()
     with bar:
         while (done := (course.seconds if steps is None else course.step) / end) < 1:
             start = time.monotonic()
             bar.n = min(math.ceil(done * end), bar.total)
-            side, about = _stage(done, onward or whole, steps is None)
+            side, about = _stage(done, onward, steps is None)
             views = stream.batch(course.step, BATCH, side, about)
             rng = np.random.default_rng([seed, 2, course.step])
-            if whole:
-                parts, rate = (
-                    clip_whole.whole_losses(course.model, tokenize, words, views),
-                    _cycle(done, 0.05),
-                )
-            else:
-                parts = losses(course.model, tokenize, views, rng)
-                rate = _rate(done, onward)
-            course.learn(parts, rate)
+            course.learn(losses(course.model, tokenize, views, rng), _rate(done, onward))
             course.seconds += time.monotonic() - start
             bar.set_postfix(course.shown(), refresh=False)
             bar.update(0)
@@ -151,50 +135,37 @@ class _Course:
     """Model, optimisers and how far they are: what a checkpoint holds."""
 
     def __init__(
-        self,
-        model: nn.Module,
-        seed: int,
-        architecture: dict,
-        out: Path,
-        onward: bool = False,
-        whole: bool = False,
+        self, model: nn.Module, seed: int, architecture: dict, out: Path, onward: bool = False
     ):
         self.model, self.out = model.train(), out
         self.made = {"seed": seed, "architecture": json.dumps(architecture, sort_keys=True)}
-        self.made |= {"onward": onward, "whole": whole}
+        self.made |= {"onward": onward}
         self.step, self.seconds = 0, 0.0
         table = model.token_embedding.weight
-        if whole:
-            learning = {id(p) for p in clip_whole.class_parameters(model)}
-        else:
-            learning = {id(p) for p in model.parameters() if p is not table}
-        # values that do not learn share a matrix with queries and keys: it must not decay
+        rest = [(n, p) for n, p in model.named_parameters() if p is not table]
         plain = ("bias", "positional_embedding", "class_embedding", "logit_scale")
-        plain += ("in_proj_weight",) if whole else ()
-        named = [(n, p) for n, p in model.named_parameters() if id(p) in learning]
-        decayed = [p for n, p in named if p.ndim >= 2 and not n.endswith(plain)]
+        decayed = [p for n, p in rest if p.ndim >= 2 and not n.endswith(plain)]
         kept = {id(p) for p in decayed}
         groups = [
             {"params": decayed, "weight_decay": 0.05},
-            {"params": [p for _, p in named if id(p) not in kept], "weight_decay": 0.0},
+            {"params": [p for _, p in rest if id(p) not in kept], "weight_decay": 0.0},
         ]
-        self.dense = [p for _, p in named]
-        self.shares = clip_whole.SHARES if whole else SHARES
-        self.rates = (WHOLE_RATE,) if whole else (RATE, WORD_RATE)
-        self.optimisers = (torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), eps=1e-6),)
-        if not whole:
-            self.optimisers += (torch.optim.SparseAdam([table], lr=WORD_RATE, betas=(0.9, 0.98)),)
+        self.dense = [p for _, p in rest]
+        self.optimisers = (
+            torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98), eps=1e-6),
+            torch.optim.SparseAdam([table], lr=WORD_RATE, betas=(0.9, 0.98)),
+        )
         self._sums: dict[str, float] = {}
         self._count = 0
 
     def learn(self, parts: dict[str, torch.Tensor], rate: float) -> None:
-        loss = sum(weight * parts[key] for key, weight in self.shares.items())
+        loss = sum(weight * parts[key] for key, weight in SHARES.items())
         if not torch.isfinite(loss):
             raise FloatingPointError(
                 f"the loss is not finite at step {self.step}; start again from the checkpoint with "
                 "a lower rate"
             )
-        for optimiser, highest in zip(self.optimisers, self.rates, strict=True):
+        for optimiser, highest in zip(self.optimisers, (RATE, WORD_RATE), strict=True):
             optimiser.zero_grad(set_to_none=True)
             for group in optimiser.param_groups:
                 group["lr"] = rate * highest
@@ -212,8 +183,8 @@ class _Course:
             self._report(rate)
 
     def shown(self) -> dict[str, str]:
-        keys = ("right_sentence", "right_colour", "right_surface", "right_main_both")
-        means = {key.removeprefix("right_"): self._sums[key] for key in keys if key in self._sums}
+        keys = ("right_sentence", "right_colour", "right_surface")
+        means = {key.removeprefix("right_"): self._sums.get(key, 0.0) for key in keys}
         return {k: f"{v / max(self._count, 1):.2f}" for k, v in means.items()}
 
     def _report(self, rate: float) -> None:
@@ -250,15 +221,13 @@ class _Course:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature clip --help``."""
-    options = read_options(
-        "clip", __doc__.split("\n")[0], arguments, minutes=60, onward=True, whole=True
-    )
-    keys = ("minutes", "steps", "seed", "device", "resume", "onward", "whole")
-    given = {key: getattr(options, key) for key in keys}
-    model = train(options.out, **given)
+    options = read_options("clip", __doc__.split("\n")[0], arguments, minutes=60, onward=True)
+    given = {key: getattr(options, key) for key in ("minutes", "steps", "seed", "device", "resume")}
+    model = train(options.out, onward=options.onward, **given)
     if options.export:
         from .clip_measure import export
 
-        how = {key: given[key] for key in ("onward", "whole")}
-        print(f"written: {export(model, options.out, numbers=options.numbers, **how)}")
+        print(
+            f"written: {export(model, options.out, numbers=options.numbers, onward=options.onward)}"
+        )
     return 0

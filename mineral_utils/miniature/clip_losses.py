@@ -25,7 +25,7 @@ SHARES |= {"main_colour": 0.5, "main_surface": 0.7, "name": 0.2}
 _SPOKEN = 96  # pairs of words, and phrases, that are read at a step: texts cost time
 # more than a third of the materials are smooth, and the rest share nine words: without a lower
 # weight the answer "smooth" is good enough for long
-COMMON = (1.0, 0.3)
+_COMMON = (1.0, 0.3)
 _FORMS = ("{}", "a {} thing", "something {}", "it is {}", "{} things", "on this photo: {}.")
 
 
@@ -64,36 +64,36 @@ def losses(model: nn.Module, tokenize, views: Views, rng: np.random.Generator) -
     text = read_texts(model, tokenize, bank.texts)
 
     parts = {}
-    same = equal(views.captions, device)
+    same = _equal(views.captions, device)
     image = F.normalize(image, dim=-1)
-    parts["sentence"], parts["right_sentence"] = match(image, text[sentences], scale, same)
+    parts["sentence"], parts["right_sentence"] = _match(image, text[sentences], scale, same)
     whole = F.normalize(embed(model, dense.mean(1)), dim=-1)
-    parts["whole"], _ = match(whole, text[sentences], scale, same)
+    parts["whole"], _ = _match(whole, text[sentences], scale, same)
 
     pools = _pool(model, dense, views.weights, views.picture)
     for column, key, words, target in (
         (0, "colour", colours, views.colour),
         (1, "surface", surfaces, views.surface),
     ):
-        parts[key], parts[f"right_{key}"] = name_among(pools, text[words], target, COMMON[column])
+        parts[key], parts[f"right_{key}"] = _name(pools, text[words], target, _COMMON[column])
     where = np.full(len(pairs), -1)
     where[few] = np.arange(len(few))
     target = where[pair.ravel()]
     spoken = np.flatnonzero(target >= 0)
-    parts["both"], parts["right_both"] = name_among(pools[spoken], text[both], target[spoken])
+    parts["both"], parts["right_both"] = _name(pools[spoken], text[both], target[spoken])
     mostly = np.flatnonzero(views.main[:, 0] >= 0)
     for column, key, words in ((0, "main_colour", colours), (1, "main_surface", surfaces)):
         if len(mostly):
             target = views.main[mostly, column]
-            parts[key], parts[f"right_{key}"] = name_among(
-                image[mostly], text[words], target, COMMON[column]
+            parts[key], parts[f"right_{key}"] = _name(
+                image[mostly], text[words], target, _COMMON[column]
             )
         else:
             parts[key] = parts[f"right_{key}"] = image.new_zeros(())
     things = _pool(model, dense, views.thing_weights[told], views.thing_picture[told])
-    parts["thing"], parts["right_thing"] = name_among(things, text[phrases], phrase.ravel())
+    parts["thing"], parts["right_thing"] = _name(things, text[phrases], phrase.ravel())
     alone = torch.eye(len(invented), dtype=torch.bool, device=device)
-    parts["name"], _ = match(text[once], text[again], torch.tensor(20.0), alone)
+    parts["name"], _ = _match(text[once], text[again], torch.tensor(20.0), alone)
     return parts
 
 
@@ -129,14 +129,14 @@ def _invent(number: int, rng: np.random.Generator) -> list[str]:
     return ["".join(row[: rng.integers(2, 5)]) + "x" for row in syllables]
 
 
-def equal(texts: Sequence[str], device: torch.device) -> Tensor:
+def _equal(texts: Sequence[str], device: torch.device) -> Tensor:
     """bool [B, B]: the same sentence twice is no wrong answer."""
     _, number = np.unique(np.array(texts, dtype=object), return_inverse=True)
     number = torch.from_numpy(number.ravel()).to(device)
     return number[:, None] == number[None]
 
 
-def match(left: Tensor, right: Tensor, scale: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
+def _match(left: Tensor, right: Tensor, scale: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
     """Symmetric contrastive loss of unit vectors [B, E], and how often the right one wins."""
     logits = scale * left @ right.T
     target = same.float() / same.sum(1, keepdim=True)
@@ -156,22 +156,13 @@ def _pool(model: nn.Module, dense: Tensor, weights: np.ndarray, picture: np.ndar
     return F.normalize(embed(model, mixed), dim=-1)
 
 
-def name_among(
-    seen: Tensor,
-    names: Tensor,
-    target: np.ndarray,
-    common: float = 1.0,
-    scale: float = DENSE_SCALE,
+def _name(
+    pools: Tensor, names: Tensor, target: np.ndarray, common: float = 1.0
 ) -> tuple[Tensor, Tensor]:
-    """Cross entropy of unit vectors [M, E] among names [K, E], and how often the right one wins.
-
-    target : int [M]
-    common : weight of the first name
-    scale : of the cosines
-    """
+    """Cross entropy of pools among names; `common` is the weight of the first name."""
     weight = torch.ones(len(names), device=names.device)
     weight[0] = common
-    logits = scale * seen @ names.T
+    logits = DENSE_SCALE * pools @ names.T
     target = torch.from_numpy(np.asarray(target)).to(logits.device)
     right = (logits.detach().argmax(1) == target).float().mean()
     return F.cross_entropy(logits, target, weight, label_smoothing=0.05), right

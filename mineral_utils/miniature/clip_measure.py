@@ -52,14 +52,6 @@ RECIPE = (
 )
 
 
-BEGAN = " Began with the weights shipped before."
-CLASS_ONLY = BEGAN + (
-    " Then the weights that the class token alone passes through (queries, keys, norm and MLP of "
-    "the last block) were taught alone (clip_whole): picture and sentence, and what a picture is "
-    "about, among all colours, all surfaces, all pairs. Dense features did not change."
-)
-
-
 class Reader:
     """A trained model, read the way the suite reads one."""
 
@@ -254,7 +246,6 @@ def export(
     folder: str | Path = FOLDER,
     numbers: dict | None = None,
     onward: bool = False,
-    whole: bool = False,
 ) -> Path:
     """Write weights and card; the numbers are those of the weights as rounded to float16.
 
@@ -262,8 +253,7 @@ def export(
     ----------
     out : the folder of the training, for its curve
     numbers : measured elsewhere (`ignorance`), to stand on the card too
-    onward, whole : the training began with the weights shipped before; `whole`, and taught only
-        what is said of whole pictures
+    onward : the training began with the weights shipped before
     """
     rounded, sizes = build(0), {"pictures": 240, "scenes": 80}
     rounded.load_state_dict({key: value.half() for key, value in model.state_dict().items()})
@@ -280,13 +270,13 @@ def export(
             "shapes, dead leaves, fractal landscapes, mosaics, with sentences in everyday words. "
             "No ore texture, no mineral name, no photo."
         ),
-        "recipe": RECIPE + (CLASS_ONLY if whole else BEGAN if onward else ""),
+        "recipe": RECIPE + (" Began with the weights shipped before." if onward else ""),
         "time": {
             "steps": last["step"],
             "minutes": round(last["seconds"] / 60, 1),
             "hardware": "one thread of a two-core CPU, shared with other work",
         }
-        | ({"before": _card(folder).get("time")} if onward or whole else {}),
+        | ({"before": _card(folder).get("time")} if onward else {}),
         "measured_on": {**sizes, "size_px": WHOLE, "surfaces": "bold", "seed": HELD_OUT},
         "numbers": measured | {key: round(value, 4) for key, value in (numbers or {}).items()},
         "limits": (

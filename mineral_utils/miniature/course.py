@@ -18,7 +18,6 @@ def read_options(
     minutes: float,
     seed: int = 0,
     onward: bool = False,
-    whole: bool = False,
     views: bool = False,
 ) -> argparse.Namespace:
     """The command line of one training.
@@ -29,15 +28,15 @@ def read_options(
     what : one sentence for ``--help``
     arguments : words of the line; None takes those of the process
     minutes : how long, if neither ``--minutes`` nor ``--steps`` is given
-    onward, whole : offer ``--onward``, ``--whole``
+    onward : offer ``--onward``
     views : offer ``--views`` and ``--helpers``
 
     Returns
     -------
     argparse.Namespace
         ``out``, ``minutes`` or ``steps`` (the other is None), ``seed``, ``device``, ``resume``,
-        ``export``, ``numbers`` (a dict or None), and ``onward``, ``whole``, ``views``, ``helpers``
-        where they are offered.
+        ``export``, ``numbers`` (a dict or None), and ``onward``, ``views``, ``helpers`` where they
+        are offered.
     """
     parser = argparse.ArgumentParser(
         prog=f"python -m mineral_utils.miniature {kind}", description=what
@@ -57,12 +56,6 @@ def read_options(
             "--onward",
             action="store_true",
             help="begin with the shipped weights",
-        )
-    if whole:
-        parser.add_argument(
-            "--whole",
-            action="store_true",
-            help="begin with the shipped weights, and teach only what is said of whole pictures",
         )
     if views:
         parser.add_argument("--views", type=int, help="a step, 2 if unsaid; a GPU takes 16")
