@@ -100,8 +100,7 @@ def _evidence(colours: np.ndarray, inside: np.ndarray) -> np.ndarray:
     at = np.ravel_multi_index(tuple(np.moveaxis(at, -1, 0)), BINS)
     likely = []
     for weight in (inside, 1 - inside):
-        counts = np.bincount(at.ravel(), weight.ravel(), at.max() + 1)
-        counts = np.pad(counts, (0, int(bins.prod()) - len(counts))).reshape(BINS)
+        counts = np.bincount(at.ravel(), weight.ravel(), int(bins.prod())).reshape(BINS)
         counts = ndimage.gaussian_filter(counts, BLUR, mode="constant")
         likely.append(counts.ravel() / max(counts.sum(), 1e-9))
     few = 50e-4 / bins.prod()  # a colour that was hardly seen says nothing

@@ -159,9 +159,12 @@ def draw_outline(
         alone = box is not None and hint is None  # a hint says better what is meant
         ends = np.subtract(box, np.tile(corner, 2)) if alone else None
         answer = follow_colours(window.picture, answer, ends)
-    mask[window.part] = answer > 0
+    drawn = answer > 0
     if window.picture is not None:
-        mask = _pieces(mask, points, boxed=box is not None)
+        x, y = columns.start, rows.start
+        held = [(p[0] - x, p[1] - y, p[2]) for p in points if window.holds(p[0], p[1])]
+        drawn = _pieces(drawn, held, boxed=box is not None)
+    mask[window.part] = drawn
     return Outline(mask, float(scores[0, best]), logits, window)
 
 
