@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from mineral_utils.encoders.colours import SURE, TOLD, follow_colours
+from mineral_utils.encoders.colours import SURE, TOLD, follow_colours, leave_out
 from mineral_utils.encoders.outline import _pieces
 
 
@@ -95,6 +95,32 @@ def test_a_large_part_is_asked_more_coarsely():
     logits = answer(truth, 96, slope=0.4 / 16)
     result = follow_colours(image, logits) > 0
     assert iou(logits > 0, truth) < 0.8 and iou(result, truth) > 0.93
+
+
+def test_a_click_that_leaves_out_takes_what_it_lies_in():
+    image, truth = grain()
+    arm = np.zeros_like(truth)
+    arm[55:65, 108:150] = True  # another mineral that hangs on to the grain
+    image[arm & ~truth] = (175, 176, 172)
+    both = truth | arm
+    left = leave_out(image, both, (140.5, 60.5))
+    assert not left[60, 140] and iou(both, truth) < 0.9 < 0.97 < iou(left, truth)
+    assert not (left & ~both).any() and both[60, 140], "the answer that was given is not changed"
+    assert leave_out(image, both, (5.5, 5.5)) is both, "a click beside it"
+    # nearer to a click inside than to the one outside: it stays
+    held = leave_out(image, both, (140.5, 60.5), [(118.5, 60.5)])
+    assert held[60, 118] and not held[60, 140]
+
+
+def test_a_click_on_a_neighbour_of_the_same_colour_takes_a_disc():
+    image, truth = grain((120, 120, 118), noise=0.0)
+    left = leave_out(image, truth, (80.5, 60.5))
+    rows, columns = np.nonzero(truth & ~left)
+    assert not left[60, 80] and 100 < len(rows) < 300
+    assert np.hypot(rows - 60, columns - 80).max() <= 8
+    thin = np.zeros_like(truth)
+    thin[60:63, 20:140] = True
+    assert 5 <= (thin & ~leave_out(image, thin, (80.5, 61.5))).sum() <= 15, "no wider than a vein"
 
 
 def test_a_click_means_the_piece_that_it_lies_in_and_a_box_the_largest():

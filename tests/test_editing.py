@@ -301,7 +301,11 @@ def test_a_closer_look_finds_what_a_small_grain_is_like(large):
     again = draft.select_point(1222, 900, positive=False)  # the hole: asked of the same window
     assert again.close is chosen.close and fit() > 0.9
     draft.undo()
-    assert draft.selection is chosen
+    assert draft.selection is chosen and chosen.mask.whole()[900, 1198]
+    assert not draft.select_point(1198, 900, positive=False).mask.whole()[900, 1198], (
+        "a click counts"
+    )
+    draft.undo()
     whole = draft.select_point(300, 200, positive=False)  # outside of the window
     assert whole.close is None and whole.box == chosen.box
     assert draft.select_box(1188, 878, 1232, 922).close is None, "a new box is looked at from afar"

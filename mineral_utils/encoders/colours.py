@@ -20,6 +20,8 @@ ROUNDS = 2  # the second asks about colours inside of what the first drew
 BINS = (32, 24, 24)  # of brightness, red less blue, green less both
 LEAST = (24.0, 16.0, 16.0)  # levels that the bins span at least: noise is no difference
 AROUND = 0.35  # how far around an answer colours are looked at, over the root of its box's area
+CLICK = 8  # px: what lies so near to a click that leaves out shows what it means
+ALIKE = 1.0  # log of how much likelier a colour is there than in the rest, to be left out with it
 FINEST = 1024  # px: of a larger part every second, third … pixel is asked
 GRAIN, BLUR, SEAM = 1.0, 1.2, 0.7  # px, bins, px: smoothing of picture, of histograms, of evidence
 
@@ -60,6 +62,49 @@ def follow_colours(
     return result
 
 
+def leave_out(
+    image: np.ndarray,
+    drawn: np.ndarray,
+    point: tuple[float, float],
+    inside: Sequence[tuple[float, float]] = (),
+) -> np.ndarray:
+    """Take out of an answer what a click means that leaves out: a disc around it, and what hangs
+    together with that and has its colours rather than those of the rest.
+
+    Parameters
+    ----------
+    image : uint8 [h, w, 3] RGB
+    drawn : bool [h, w], the answer
+    point : (x, y) of the click, px of the picture
+    inside : clicks on what is meant; what is nearer to one of them than to `point` stays
+
+    Returns
+    -------
+    bool [h, w]; the same where the click lies outside of the answer
+    """
+    column, row = (int(end) for end in point)
+    if not drawn[row, column]:
+        return drawn
+    near = _surroundings(drawn)
+    part, top, left = drawn[near], near[0].start, near[1].start
+    rows, columns = np.indices(part.shape)
+    away = [np.hypot(rows + top + 0.5 - y, columns + left + 0.5 - x) for x, y in (point, *inside)]
+    # no wider than the answer there: the click on a thin part does not speak of what is beside it
+    depth = ndimage.distance_transform_edt(np.pad(part, 1))[row - top + 1, column - left + 1]
+    radius = min(CLICK, max(depth, 2))
+    disc, rest = part & (away[0] <= radius), part & (away[0] > 3 * radius)
+    goes = disc
+    if rest.any():
+        told = _evidence(_opponents(image[near]), *(a.astype(np.float32) for a in (rest, disc)))
+        goes = disc | part & (told < -ALIKE)
+    for other in away[1:]:
+        goes = goes & (away[0] <= other)
+    numbered, _ = ndimage.label(goes, np.ones((3, 3)))
+    result = drawn.copy()
+    result[near][numbered == numbered[row - top, column - left]] = False
+    return result
+
+
 def _told(image: np.ndarray, inside: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """What the colours of an answer and its surroundings say, float32 [h, w]; 0 further away, and
     where the answer leaves no surroundings. `inside` : its probability, float32 [h, w]."""
@@ -68,7 +113,8 @@ def _told(image: np.ndarray, inside: np.ndarray, drawn: np.ndarray) -> np.ndarra
         return result
     size = result[near].shape
     step = -(-max(size) // FINEST)
-    told = _evidence(_opponents(image[near][::step, ::step]), inside[near][::step, ::step])
+    share = inside[near][::step, ::step]
+    told = _evidence(_opponents(image[near][::step, ::step]), share, 1 - share)
     result[near] = told.repeat(step, 0).repeat(step, 1)[: size[0], : size[1]]
     return result
 
@@ -89,9 +135,9 @@ def _opponents(image: np.ndarray) -> np.ndarray:
     return np.stack([smooth.mean(-1), red - blue, green - (red + blue) / 2], -1)
 
 
-def _evidence(colours: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Log of how much likelier the colour of each pixel is inside: colours float32 [h, w, 3] and
-    the probability of inside [h, w], to float32 [h, w]."""
+def _evidence(colours: np.ndarray, inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Log of how much likelier the colour of each pixel is inside than outside: colours float32
+    [h, w, 3] and weights of the pixels in the two, float32 [h, w], to float32 [h, w]."""
     thin = colours[:: max(1, colours.shape[0] // 256), :: max(1, colours.shape[1] // 256)]
     low, high = np.percentile(thin, (1, 99), axis=(0, 1))
     span = np.maximum(high - low, LEAST)
@@ -99,7 +145,7 @@ def _evidence(colours: np.ndarray, inside: np.ndarray) -> np.ndarray:
     at = ((colours - low) / span * bins).astype(int).clip(0, bins - 1)
     at = np.ravel_multi_index(tuple(np.moveaxis(at, -1, 0)), BINS)
     likely = []
-    for weight in (inside, 1 - inside):
+    for weight in (inside, outside):
         counts = np.bincount(at.ravel(), weight.ravel(), int(bins.prod())).reshape(BINS)
         counts = ndimage.gaussian_filter(counts, BLUR, mode="constant")
         likely.append(counts.ravel() / max(counts.sum(), 1e-9))

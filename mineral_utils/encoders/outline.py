@@ -17,7 +17,7 @@ from scipy import ndimage
 from segment_anything.modeling import Sam
 from torch import Tensor
 
-from .colours import follow_colours
+from .colours import follow_colours, leave_out
 from .sam import SamEncoder, SamView, longest_side
 
 AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
@@ -124,9 +124,9 @@ def draw_outline(
     Returns
     -------
     Outline : a lone point may mean many things; of its three answers the one that SAM likes best.
-        In a window with its picture the mask follows colours (`follow_colours`), and scattered
-        pieces are left out: points alone mean the pieces that they lie in, a box the largest, and
-        what else is not much smaller
+        In a window with its picture the mask follows colours (`follow_colours`), a point outside
+        takes out what it means (`leave_out`), and scattered pieces are left out: points alone mean
+        the pieces that they lie in, a box the largest, and what else is not much smaller
     """
     rows, columns = window.part
     shape, view = (rows.stop - rows.start, columns.stop - columns.start), window.view
@@ -163,6 +163,9 @@ def draw_outline(
     if window.picture is not None:
         x, y = columns.start, rows.start
         held = [(p[0] - x, p[1] - y, p[2]) for p in points if window.holds(p[0], p[1])]
+        meant = [(x, y) for x, y, inside in held if inside]
+        for point in ((x, y) for x, y, inside in held if not inside):
+            drawn = leave_out(window.picture, drawn, point, meant)
         drawn = _pieces(drawn, held, boxed=box is not None)
     mask[window.part] = drawn
     return Outline(mask, float(scores[0, best]), logits, window)
