@@ -173,11 +173,14 @@ def sniff(path: Path) -> str:
             f"{path} is a Git LFS pointer of {path.stat().st_size} bytes, not the weights "
             "themselves; run `git lfs pull` there, or fetch the file by name"
         )
+    # eight bytes of header length, whose first may be any, then JSON
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= path.stat().st_size - 8:
+        return "safetensors"
     if head.startswith(b"PK\x03\x04"):
         return "zip"
     if head.startswith(b"\x80"):
         return "pickle"
-    if head[8:9] == b"{":  # eight bytes of header length, then JSON
+    if head[8:9] == b"{":  # cut short; who reads it says so
         return "safetensors"
     raise WeightError(
         f"{path} is no checkpoint that is known here (it starts with {head[:8]!r}); safetensors "

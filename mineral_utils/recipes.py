@@ -18,6 +18,7 @@ import yaml
 from .profiles import FOLDER, check_keys
 
 TARGETS, VIEWS, DENSE = ("pair", "set"), ("whole", "window"), ("none", "set", "mask")
+LEARNS = ("all", "class")
 PRECISIONS = ("float32", "bfloat16", "float16")
 LISTS = {"towers": "[image, text]", "parts": "[attention, mlp]"}
 # the least that each number may be, written whole where it must be whole; None has rules of its own
@@ -35,6 +36,9 @@ class Recipe:
             (32 for ViT-B/16, as the paper) and twice the rank.
         dropout : on the adapters' input.
         towers, parts : of "image", "text"; of "attention", "mlp".
+        learns : ``"all"`` adapters; ``"class"``: only those that CLIP's class token alone passes
+            through (queries, keys and MLP of the image tower's last block). What is said of whole
+            photos changes then; what Trident reads, and so every map, does not.
         learn_temperature : whether ``logit_scale`` learns, clamped to [0, ln 100] as CLIP does.
     Course
         epochs : 10 in the paper's experiments, 5 in its method.
@@ -80,6 +84,7 @@ class Recipe:
     dropout: float = 0.0
     towers: tuple[str, ...] = ("image", "text")
     parts: tuple[str, ...] = ("attention", "mlp")
+    learns: str = "all"
     learn_temperature: bool = True
     epochs: int = 10
     batch: int = 32
@@ -106,6 +111,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         known = {"targets": TARGETS, "view": VIEWS, "dense": DENSE, "precision": PRECISIONS}
+        known |= {"learns": LEARNS}
         for key, words in known.items():
             if getattr(self, key) not in words:
                 self._refuse(key, f"write {', '.join(words[:-1])} or {words[-1]}")
@@ -145,6 +151,12 @@ class Recipe:
             raise ValueError(
                 f"recipe {self.name!r} teaches nothing: contrast is {self.contrast}, dense is "
                 f"{self.dense} and dense_weight {self.dense_weight}; give one of the two losses"
+            )
+        if self.learns == "class" and (self.dense != "none" or "image" not in self.towers):
+            raise ValueError(
+                f"recipe {self.name!r}: learns is 'class', which changes what the image tower says "
+                f"of whole photos only, but dense is {self.dense!r} and towers are "
+                f"{', '.join(self.towers)}; write dense: none and towers with image, or learns: all"
             )
         if self.batch == 1 and self.dense == "none":
             raise ValueError(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from mineral_utils.checkpoint import WeightError, describe, load_state
 from mineral_utils.weights import find, load_into
@@ -47,6 +48,19 @@ def test_every_official_layout_fills_the_real_module_exactly(tmp_path, kind, lay
     assert load_into(module, state, path.name) is module
     assert same(state, module)
     assert all(p.requires_grad == q.requires_grad for p, q in both(module, source))
+
+
+@pytest.mark.parametrize("low", [0x80, 0x50])
+def test_a_header_of_any_length_is_read(tmp_path, low):
+    """A file of safetensors begins with the length of its header: 0x80, as a pickle begins, is a
+    length like any other."""
+    source = ck.small_sam(seed=1)
+    for extra in range(0, 2048, 8):
+        path = tmp_path / "weights.bin"
+        save_file(source.state_dict(), path, {"about": "x" * extra})
+        if path.read_bytes()[0] == low:
+            break
+    assert path.read_bytes()[0] == low and same(load_state(path, kind="sam"), source)
 
 
 def both(one: torch.nn.Module, two: torch.nn.Module) -> Iterator[tuple]:

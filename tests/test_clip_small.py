@@ -141,11 +141,11 @@ def test_right_answers_cost_less_than_wrong_ones():
     right, share = clip_losses._name(torch.eye(3), names, np.array([0, 1, 2]))
     wrong, none = clip_losses._name(torch.eye(3), names, np.array([1, 2, 0]))
     assert share == 1 and none == 0 and right < 2 < wrong
-    twice = clip_losses._equal(("a", "b", "a"), torch.device("cpu"))
+    twice = clip_losses.equal(("a", "b", "a"), torch.device("cpu"))
     assert twice.int().tolist() == [[1, 0, 1], [0, 1, 0], [1, 0, 1]]
     # the two pictures of one sentence may be taken for each other
     same = torch.tensor([[1.0, 0], [0, 1], [1, 0]])
-    loss, share = clip_losses._match(same, same, torch.tensor(50.0), twice)
+    loss, share = clip_losses.match(same, same, torch.tensor(50.0), twice)
     assert share == 1 and loss == pytest.approx((2 * np.log(2)) / 3, abs=1e-3)
 
 
@@ -263,9 +263,9 @@ def test_the_card_of_an_onward_training_keeps_what_was_before(tmp_path):
 
 def test_the_shipped_model_names_its_own_world_and_fits_the_demo():
     card = store.read_card("clip")
-    assert card["numbers"]["naming_33"] >= 0.78  # the goal is 0.80
+    assert card["numbers"]["naming_33"] >= 0.80
     assert store.weight_file("clip").stat().st_size <= 16e6
     shipped, _ = build_clip(ModelSpec(card["architecture"], "miniature:clip"))
     numbers = clip_measure.evaluate(shipped, pictures=60, scenes=10)
-    assert numbers["naming_33"] >= card["numbers"]["naming_33"] - 0.15  # 60 pictures, not 240
+    assert numbers["naming_33"] >= card["numbers"]["naming_33"] - 0.15  # 60 pictures, not 1440
     assert numbers["own_names_miou"] > numbers["own_names_majority"] + 0.2

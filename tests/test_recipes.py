@@ -82,6 +82,9 @@ def test_a_file_starts_from_a_shipped_recipe(tmp_path):
         ({"parts": [["mlp"]]}, "write a list of names, such as [attention, mlp]"),
         ({"prompts": 5}, "prompts is 5; write the name of a set, such as mineral"),
         ({"ground": 5}, "ground is 5; write words, such as resin"),
+        ({"learns": "some"}, "learns is 'some'; write all or class"),
+        ({"learns": "class", "towers": "text"}, "towers are text; write dense: none and towers"),
+        ({"learns": "class", "dense": "set"}, "but dense is 'set' and towers are image, text"),
     ],
 )
 def test_values_that_cannot_be_are_explained(changes, words):

@@ -20,6 +20,7 @@ PARTS = {
     "attention": ("attn.q_proj", "attn.k_proj", "attn.v_proj", "attn.out_proj"),
     "mlp": ("mlp.c_fc", "mlp.c_proj"),
 }
+CLASS_ONLY = ("attn.q_proj", "attn.k_proj", "mlp.c_fc", "mlp.c_proj")  # see `hold_all_but_class`
 ADAPTER = "default"  # peft's own name for the only adapter there is
 
 
@@ -159,6 +160,16 @@ def trainable_parameters(clip: nn.Module) -> dict[str, nn.Parameter]:
     ViT-B/16 with rank 32 has 5 308 416 numbers in the image tower and 3 538 944 in the text tower.
     """
     return {name: part for name, part in clip.named_parameters() if part.requires_grad}
+
+
+def hold_all_but_class(clip: nn.Module) -> None:
+    """Of an adapted model let only those adapters learn that the class token alone passes through:
+    queries, keys and MLP of the image tower's last block. Trident reads that block's values and
+    output projection, so its features keep their bits."""
+    *_, (last, _) = tower_blocks(clip, "image")
+    learning = [f"{last}.{leaf}." for leaf in CLASS_ONLY]
+    for name, parameter in clip.named_parameters():
+        parameter.requires_grad_(".lora_" in name and name.startswith(tuple(learning)))
 
 
 def merged_state_dict(clip: nn.Module) -> dict[str, Tensor]:

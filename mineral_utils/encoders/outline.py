@@ -39,6 +39,17 @@ class Window:
     view: SamView
     picture: np.ndarray | None = None
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) in px."""
+        rows, columns = self.part
+        return rows.stop - rows.start, columns.stop - columns.start
+
+    @property
+    def corner(self) -> Tensor:
+        """(x, y) of its first pixel in the photo, int64 [2]."""
+        return torch.tensor([self.part[1].start, self.part[0].start])
+
     def holds(self, x: float, y: float) -> bool:
         """Whether a point (x, y) in px of the photo lies in it."""
         rows, columns = self.part
@@ -128,59 +139,91 @@ def draw_outline(
         takes out what it means (`leave_out`), and scattered pieces are left out: points alone mean
         the pieces that they lie in, a box the largest, and what else is not much smaller
     """
-    rows, columns = window.part
-    shape, view = (rows.stop - rows.start, columns.stop - columns.start), window.view
-    scale = torch.tensor([view.input_size[1] / shape[1], view.input_size[0] / shape[0]])
-    corner = torch.tensor([columns.start, rows.start])
+    logits, score = _ask(sam, window, points, box, hint)
+    return _outline(sam, window, size, logits, score, points=points, box=box, hint=hint)
+
+
+def _ask(
+    sam: Sam,
+    window: Window,
+    points: Sequence[tuple[float, float, bool]] = (),
+    box: Sequence[float] | None = None,
+    hint: Tensor | None = None,
+) -> tuple[Tensor, float]:
+    """SAM's answer as logits float32 [1, 1, cells, cells], and the IoU that it expects; parameters
+    as for `draw_outline`."""
+    (height, width), view = window.shape, window.view
+    scale = torch.tensor([view.input_size[1] / width, view.input_size[0] / height])
     asked = boxes = None
     if points:
-        places = (torch.tensor([point[:2] for point in points]) - corner) * scale
+        places = (torch.tensor([point[:2] for point in points]) - window.corner) * scale
         signs = torch.tensor([[float(point[2]) for point in points]])
         asked = places[None].to(sam.device), signs.to(sam.device)
     if box is not None:
-        ends = torch.as_tensor(box).view(2, 2) - corner
+        ends = torch.as_tensor(box).view(2, 2) - window.corner
         boxes = (ends * scale).view(1, 4).to(sam.device)
     hint = None if hint is None else hint.to(sam.device)
     sparse, dense = sam.prompt_encoder(points=asked, boxes=boxes, masks=hint)
     logits, scores = sam.mask_decoder(
-        image_embeddings=view.embedding,
+        image_embeddings=window.view.embedding,
         image_pe=sam.prompt_encoder.get_dense_pe(),
         sparse_prompt_embeddings=sparse,
         dense_prompt_embeddings=dense,
         multimask_output=box is None and hint is None and len(points) == 1,
     )
     best = int(scores[0].argmax())
-    logits = logits[:, best : best + 1]
-    fine = sam.postprocess_masks(logits, view.input_size, view.photo_size)
-    if view.photo_size != shape:
-        fine = F.interpolate(fine, shape, mode="bilinear")
+    return logits[:, best : best + 1], float(scores[0, best])
+
+
+def _outline(
+    sam: Sam,
+    window: Window,
+    size: tuple[int, int],
+    logits: Tensor,
+    score: float,
+    *,
+    points: Sequence[tuple[float, float, bool]],
+    box: Sequence[float] | None,
+    hint: Tensor | None = None,
+) -> Outline:
+    """What logits amount to in px of the photo."""
+    fine = sam.postprocess_masks(logits, window.view.input_size, window.view.photo_size)
+    if window.view.photo_size != window.shape:
+        fine = F.interpolate(fine, window.shape, mode="bilinear")
     answer, mask = fine[0, 0].cpu().numpy(), np.zeros(size, bool)
-    if window.picture is not None:
-        alone = box is not None and hint is None  # a hint says better what is meant
-        ends = np.subtract(box, np.tile(corner, 2)) if alone else None
-        answer = follow_colours(window.picture, answer, ends)
     drawn = answer > 0
     if window.picture is not None:
-        x, y = columns.start, rows.start
+        ends = None if box is None else np.subtract(box, np.tile(window.corner, 2))
+        # a hint says better than a box what is meant
+        drawn = follow_colours(window.picture, answer, ends if hint is None else None) > 0
+        x, y = window.corner.tolist()
         held = [(p[0] - x, p[1] - y, p[2]) for p in points if window.holds(p[0], p[1])]
         meant = [(x, y) for x, y, inside in held if inside]
         for point in ((x, y) for x, y, inside in held if not inside):
             drawn = leave_out(window.picture, drawn, point, meant)
-        drawn = _pieces(drawn, held, boxed=box is not None)
+        drawn = _pieces(drawn, held, ends)
     mask[window.part] = drawn
-    return Outline(mask, float(scores[0, best]), logits, window)
+    return Outline(mask, score, logits, window)
 
 
 def _pieces(
-    mask: np.ndarray, points: Sequence[tuple[float, float, bool]], boxed: bool
+    mask: np.ndarray,
+    points: Sequence[tuple[float, float, bool]],
+    box: Sequence[float] | None = None,
 ) -> np.ndarray:
     """The 8-connected pieces that are meant: those that points inside lie in; for a box, or where
-    no point lies in one, all that have `MAIN` of the area of the largest."""
+    no point lies in one, all that have `MAIN` of the area of the largest. What runs on beyond a box
+    is left out first."""
+    if box is not None:
+        x1, y1, x2, y2 = (max(round(float(end)), 0) for end in box)
+        held = np.zeros_like(mask)
+        held[y1 : y2 + 1, x1 : x2 + 1] = mask[y1 : y2 + 1, x1 : x2 + 1]
+        mask = held
     numbered, _ = ndimage.label(mask, np.ones((3, 3)))
     area = np.bincount(numbered.ravel())
     area[0] = 0
     meant = {int(numbered[int(y), int(x)]) for x, y, inside in points if inside} - {0}
-    if boxed or not meant:
+    if box is not None or not meant:
         meant |= set(np.flatnonzero((area > 0) & (area >= MAIN * area.max())).tolist())
     return np.isin(numbered, sorted(meant))
 
@@ -214,9 +257,9 @@ def look_closer(
     """
     sam, size = encoder.sam, image.shape[:2]
     around = look_at(encoder, image, first_window(size, points, box))
-    first = draw_outline(sam, around, size, points=points, box=box)
     if box is not None:
-        return first
+        return _ask_twice(sam, around, size, points, box)
+    first = draw_outline(sam, around, size, points=points)
     second = draw_outline(sam, around, size, points=points, hint=first.logits)
     if not second.mask.any():
         return second
@@ -226,6 +269,26 @@ def look_closer(
     around = look_at(encoder, image, part)
     hint = as_logits(sam, second.mask[part])
     return draw_outline(sam, around, size, points=points, hint=hint)
+
+
+@torch.inference_mode()
+def _ask_twice(
+    sam: Sam,
+    window: Window,
+    size: tuple[int, int],
+    points: Sequence[tuple[float, float, bool]],
+    box: Sequence[float],
+) -> Outline:
+    """The answer to a box, and to box and a point in the depth of that answer, in the mean."""
+    logits, score = _ask(sam, window, points, box)
+    first = _outline(sam, window, size, logits, score, points=points, box=box)
+    depth = ndimage.distance_transform_edt(np.pad(first.mask[window.part], 1))[1:-1, 1:-1]
+    if points or not depth.any():
+        return first
+    row, column = np.unravel_index(depth.argmax(), depth.shape)
+    deepest = *(torch.tensor([column, row]) + 0.5 + window.corner).tolist(), True
+    again, score = _ask(sam, window, [deepest], box)
+    return _outline(sam, window, size, (logits + again) / 2, score, points=points, box=box)
 
 
 def _reach(boxes: Sequence[Sequence[float]]) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""``python -m mineral_utils.miniature clip | dino | sam | ore …``: train a small model on the
-general world, or tune the small CLIP on digital sections; measure it, export it.
-``… clip --help`` says more."""
+"""``python -m mineral_utils.miniature clip | dino | sam | ore | whole …``: train a small model on
+the general world; tune the small CLIP on digital sections, or teach it what whole pictures are
+about; measure it, export it. ``… clip --help`` says more."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .store import KINDS
 def main(arguments: Sequence[str] | None = None) -> int:
     """Hand the rest of the line to the module of the model; 2 for wrong use."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if not arguments or arguments[0] not in KINDS:
+    if not arguments or arguments[0] not in (*KINDS, "whole"):
         print(__doc__)
         return 0 if arguments in (["-h"], ["--help"]) else 2
     module = importlib.import_module(f".{arguments[0]}", __package__)

@@ -64,11 +64,11 @@ def losses(model: nn.Module, tokenize, views: Views, rng: np.random.Generator) -
     text = read_texts(model, tokenize, bank.texts)
 
     parts = {}
-    same = _equal(views.captions, device)
+    same = equal(views.captions, device)
     image = F.normalize(image, dim=-1)
-    parts["sentence"], parts["right_sentence"] = _match(image, text[sentences], scale, same)
+    parts["sentence"], parts["right_sentence"] = match(image, text[sentences], scale, same)
     whole = F.normalize(embed(model, dense.mean(1)), dim=-1)
-    parts["whole"], _ = _match(whole, text[sentences], scale, same)
+    parts["whole"], _ = match(whole, text[sentences], scale, same)
 
     pools = _pool(model, dense, views.weights, views.picture)
     for column, key, words, target in (
@@ -93,7 +93,7 @@ def losses(model: nn.Module, tokenize, views: Views, rng: np.random.Generator) -
     things = _pool(model, dense, views.thing_weights[told], views.thing_picture[told])
     parts["thing"], parts["right_thing"] = _name(things, text[phrases], phrase.ravel())
     alone = torch.eye(len(invented), dtype=torch.bool, device=device)
-    parts["name"], _ = _match(text[once], text[again], torch.tensor(20.0), alone)
+    parts["name"], _ = match(text[once], text[again], torch.tensor(20.0), alone)
     return parts
 
 
@@ -129,14 +129,14 @@ def _invent(number: int, rng: np.random.Generator) -> list[str]:
     return ["".join(row[: rng.integers(2, 5)]) + "x" for row in syllables]
 
 
-def _equal(texts: Sequence[str], device: torch.device) -> Tensor:
+def equal(texts: Sequence[str], device: torch.device) -> Tensor:
     """bool [B, B]: the same sentence twice is no wrong answer."""
     _, number = np.unique(np.array(texts, dtype=object), return_inverse=True)
     number = torch.from_numpy(number.ravel()).to(device)
     return number[:, None] == number[None]
 
 
-def _match(left: Tensor, right: Tensor, scale: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
+def match(left: Tensor, right: Tensor, scale: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
     """Symmetric contrastive loss of unit vectors [B, E], and how often the right one wins."""
     logits = scale * left @ right.T
     target = same.float() / same.sum(1, keepdim=True)

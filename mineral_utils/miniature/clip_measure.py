@@ -52,6 +52,15 @@ RECIPE = (
 )
 
 
+BEGAN = " Began with the weights shipped before."
+CLASS_ONLY = BEGAN + (
+    " Then what the class token alone passes through (queries, keys, norm and MLP of the last "
+    "block) was taught alone (whole): fresh pictures, three quarters of them about one thing or "
+    "surface; picture and sentence, and what a picture is about among all colours, all surfaces, "
+    "all pairs. Dense features did not change."
+)
+
+
 class Reader:
     """A trained model, read the way the suite reads one."""
 
@@ -80,7 +89,7 @@ class Reader:
         return F.normalize(self.visual.embed(seen), dim=-1)
 
 
-def evaluate(model: nn.Module, *, pictures: int = 240, scenes: int = 80) -> dict[str, float]:
+def evaluate(model: nn.Module, *, pictures: int = 1440, scenes: int = 80) -> dict[str, float]:
     """Shares of right answers on held-out scenes of 224 px.
 
     Returns
@@ -246,6 +255,7 @@ def export(
     folder: str | Path = FOLDER,
     numbers: dict | None = None,
     onward: bool = False,
+    whole: bool = False,
 ) -> Path:
     """Write weights and card; the numbers are those of the weights as rounded to float16.
 
@@ -253,9 +263,10 @@ def export(
     ----------
     out : the folder of the training, for its curve
     numbers : measured elsewhere (`ignorance`), to stand on the card too
-    onward : the training began with the weights shipped before
+    onward, whole : the training began with the weights shipped before; `whole` taught only what
+        is said of whole pictures
     """
-    rounded, sizes = build(0), {"pictures": 240, "scenes": 80}
+    rounded, sizes = build(0), {"pictures": 1440, "scenes": 80}
     rounded.load_state_dict({key: value.half() for key, value in model.state_dict().items()})
     rows = (Path(out) / "curve.jsonl").read_text(encoding="utf-8").splitlines()
     last = json.loads(rows[-1])
@@ -270,13 +281,13 @@ def export(
             "shapes, dead leaves, fractal landscapes, mosaics, with sentences in everyday words. "
             "No ore texture, no mineral name, no photo."
         ),
-        "recipe": RECIPE + (" Began with the weights shipped before." if onward else ""),
+        "recipe": RECIPE + (CLASS_ONLY if whole else BEGAN if onward else ""),
         "time": {
             "steps": last["step"],
             "minutes": round(last["seconds"] / 60, 1),
             "hardware": "one thread of a two-core CPU, shared with other work",
         }
-        | ({"before": _card(folder).get("time")} if onward else {}),
+        | ({"before": _card(folder).get("time")} if onward or whole else {}),
         "measured_on": {**sizes, "size_px": WHOLE, "surfaces": "bold", "seed": HELD_OUT},
         "numbers": measured | {key: round(value, 4) for key, value in (numbers or {}).items()},
         "limits": (

@@ -22,7 +22,13 @@ import torch
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from ..clip_lora import add_lora, load_adapter, merged_state_dict, trainable_parameters
+from ..clip_lora import (
+    add_lora,
+    hold_all_but_class,
+    load_adapter,
+    merged_state_dict,
+    trainable_parameters,
+)
 from ..encoders import Dino, build_clip, build_dino
 from ..minerals import vocabulary
 from ..profiles import Profile, load_profile
@@ -173,6 +179,8 @@ class Course:
         )
         if start is not None:
             load_adapter(start, clip)
+        if recipe.learns == "class":
+            hold_all_but_class(clip)
         self.start = "" if start is None else file_sha256(Path(start))
         self.clip = clip.to(device).train()
         patch = clip.visual.conv1.kernel_size[0]
