@@ -21,7 +21,8 @@ from .colours import follow_colours, leave_out
 from .sam import SamEncoder, SamView, longest_side
 
 AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
-MAIN = 0.3  # share of the largest piece's area from which on a piece is meant too
+MAIN = 0.5  # share of the largest piece's area from which on a piece is meant too
+SMALLER, SAME = 0.04, 0.7  # of a box's sides; IoU: see `draw_in_box`
 Part = tuple[slice, slice]
 
 
@@ -161,7 +162,7 @@ def _ask(
         asked = places[None].to(sam.device), signs.to(sam.device)
     if box is not None:
         ends = torch.as_tensor(box).view(2, 2) - window.corner
-        boxes = (ends * scale).view(1, 4).to(sam.device)
+        boxes = (ends * scale).view(1, 4).float().to(sam.device)
     hint = None if hint is None else hint.to(sam.device)
     sparse, dense = sam.prompt_encoder(points=asked, boxes=boxes, masks=hint)
     logits, scores = sam.mask_decoder(
@@ -258,7 +259,7 @@ def look_closer(
     sam, size = encoder.sam, image.shape[:2]
     around = look_at(encoder, image, first_window(size, points, box))
     if box is not None:
-        return _ask_twice(sam, around, size, points, box)
+        return draw_in_box(sam, around, size, box, points)
     first = draw_outline(sam, around, size, points=points)
     second = draw_outline(sam, around, size, points=points, hint=first.logits)
     if not second.mask.any():
@@ -272,14 +273,26 @@ def look_closer(
 
 
 @torch.inference_mode()
-def _ask_twice(
+def draw_in_box(
     sam: Sam,
     window: Window,
     size: tuple[int, int],
-    points: Sequence[tuple[float, float, bool]],
     box: Sequence[float],
+    points: Sequence[tuple[float, float, bool]] = (),
 ) -> Outline:
-    """The answer to a box, and to box and a point in the depth of that answer, in the mean."""
+    """Ask SAM's decoder about a box three times: as it is, a little smaller, and with a point in
+    the depth of the first answer. The mean of the three is steadier than each, unless it says
+    something else than the first (an IoU under `SAME`): then the first stays.
+
+    Parameters
+    ----------
+    sam, window, size, box, points : as for `draw_outline`; the window with its picture. With points
+        of the user's own SAM is asked once
+
+    Returns
+    -------
+    Outline
+    """
     logits, score = _ask(sam, window, points, box)
     first = _outline(sam, window, size, logits, score, points=points, box=box)
     depth = ndimage.distance_transform_edt(np.pad(first.mask[window.part], 1))[1:-1, 1:-1]
@@ -287,8 +300,13 @@ def _ask_twice(
         return first
     row, column = np.unravel_index(depth.argmax(), depth.shape)
     deepest = *(torch.tensor([column, row]) + 0.5 + window.corner).tolist(), True
-    again, score = _ask(sam, window, [deepest], box)
-    return _outline(sam, window, size, (logits + again) / 2, score, points=points, box=box)
+    x1, y1, x2, y2 = box
+    less = SMALLER * np.array([x2 - x1, y2 - y1])
+    smaller = np.array(box, float) + np.concatenate([less, -less])
+    others = _ask(sam, window, (), smaller)[0], _ask(sam, window, [deepest], box)[0]
+    mean = _outline(sam, window, size, sum(others, logits) / 3, score, points=(), box=box)
+    either, both = (first.mask | mean.mask).sum(), (first.mask & mean.mask).sum()
+    return mean if both >= SAME * either else first
 
 
 def _reach(boxes: Sequence[Sequence[float]]) -> np.ndarray:

@@ -20,6 +20,7 @@ from ..encoders.outline import (
     Outline,
     Window,
     as_logits,
+    draw_in_box,
     draw_outline,
     look_at,
     look_closer,
@@ -213,6 +214,7 @@ def _score(sam, encoder, view, image, mask, number, rng, near) -> GrainScore:
         drawn["near_point"] = look_closer(encoder, image, points=points)
         closer = _by_box(sam, window, box, coarse)
         drawn |= {f"near_{name}": outline for name, outline in closer.items()}
+        drawn["near_box"] = draw_in_box(sam, window, mask.shape, box)
         alone = replace(window, picture=None)
         drawn["near_sam"] = draw_outline(sam, alone, mask.shape, box=box)
     said = {name: outline.mask for name, outline in drawn.items()} | baselines(image, box)
