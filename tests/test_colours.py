@@ -112,6 +112,16 @@ def test_a_click_that_leaves_out_takes_what_it_lies_in():
     assert held[60, 118] and not held[60, 140]
 
 
+def test_a_click_on_a_large_part_is_asked_more_coarsely():
+    image, truth = grain()
+    arm = np.zeros_like(truth)
+    arm[55:65, 108:150] = True
+    image[arm & ~truth] = (175, 176, 172)
+    large = [part.repeat(16, 0).repeat(16, 1) for part in (image, truth | arm, truth)]
+    left = leave_out(large[0], large[1], (140.5 * 16, 60.5 * 16))
+    assert not left[60 * 16 + 8, 140 * 16 + 8] and iou(left, large[2]) > 0.97
+
+
 def test_a_click_on_a_neighbour_of_the_same_colour_takes_a_disc():
     image, truth = grain((120, 120, 118), noise=0.0)
     left = leave_out(image, truth, (80.5, 60.5))

@@ -86,22 +86,28 @@ def leave_out(
     if not drawn[row, column]:
         return drawn
     near = _surroundings(drawn)
-    part, top, left = drawn[near], near[0].start, near[1].start
-    rows, columns = np.indices(part.shape)
-    away = [np.hypot(rows + top + 0.5 - y, columns + left + 0.5 - x) for x, y in (point, *inside)]
+    step = -(-max(drawn[near].shape) // FINEST)
+    part, top, left = drawn[near][::step, ::step], near[0].start, near[1].start
+    rows, columns = (at * step + 0.5 for at in np.indices(part.shape, np.float32))
+    away = [np.hypot(rows + top - y, columns + left - x) for x, y in (point, *inside)]
+    at = (row - top) // step, (column - left) // step
     # no wider than the answer there: the click on a thin part does not speak of what is beside it
-    depth = ndimage.distance_transform_edt(np.pad(part, 1))[row - top + 1, column - left + 1]
-    radius = min(CLICK, max(depth, 2))
+    depth = step * ndimage.distance_transform_edt(np.pad(part, 1))[1:-1, 1:-1][at]
+    radius = max(min(CLICK, max(depth, 2)), step)
     disc, rest = part & (away[0] <= radius), part & (away[0] > 3 * radius)
+    disc[at] = True
     goes = disc
     if rest.any():
-        told = _evidence(_opponents(image[near]), *(a.astype(np.float32) for a in (rest, disc)))
+        colours = _opponents(image[near][::step, ::step])
+        told = _evidence(colours, rest.astype(np.float32), disc.astype(np.float32))
         goes = disc | part & (told < -ALIKE)
     for other in away[1:]:
         goes = goes & (away[0] <= other)
     numbered, _ = ndimage.label(goes, np.ones((3, 3)))
+    goes = (goes & (numbered == numbered[at])).repeat(step, 0).repeat(step, 1)
     result = drawn.copy()
-    result[near][numbered == numbered[row - top, column - left]] = False
+    result[near] &= ~goes[: result[near].shape[0], : result[near].shape[1]]
+    result[row, column] = False
     return result
 
 

@@ -242,9 +242,9 @@ def look_closer(
     points: Sequence[tuple[float, float, bool]] = (),
     box: Sequence[float] | None = None,
 ) -> Outline:
-    """Ask about a window around the box. Points alone do not say how large a grain is: they are
-    asked of a window of 672 px, with the answer a second time, and then, with what was drawn as a
-    hint, of a window around that.
+    """Ask about a window around the box (`draw_in_box`). Points alone do not say how large a grain
+    is: they are asked of a window of 672 px, with the answer a second time, and then, with what was
+    drawn as a hint, of a window around that.
 
     Parameters
     ----------

@@ -55,9 +55,10 @@ RECIPE = (
 BEGAN = " Began with the weights shipped before."
 CLASS_ONLY = BEGAN + (
     " Then what the class token alone passes through (queries, keys, norm and MLP of the last "
-    "block) was taught alone (whole): fresh pictures, three quarters of them about one thing or "
-    "surface; picture and sentence, and what a picture is about among all colours, all surfaces, "
-    "all pairs. Dense features did not change."
+    "block) was taught alone (whole): fresh pictures, drawn before in six minutes, which the time "
+    "here leaves out, three quarters of them about one thing or surface; picture and sentence, and "
+    "what a picture is about among all colours, all surfaces, all pairs. Dense features did not "
+    "change."
 )
 
 
