@@ -135,15 +135,15 @@ def test_a_click_on_a_neighbour_of_the_same_colour_takes_a_disc():
 
 def test_a_click_means_the_piece_that_it_lies_in_and_a_box_the_largest():
     mask, whole = np.zeros((20, 30), bool), (0, 0, 29, 19)
-    mask[2:7, 2:8] = mask[10:15, 10:20] = mask[2:5, 20:24] = True  # 30, 50 and 12 px
+    mask[2:8, 2:8] = mask[10:15, 10:20] = mask[2:5, 20:24] = True  # 36, 50 and 12 px
     one = _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, False)])
     assert one.sum() == 50 and one[12, 12]
-    assert _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, True)]).sum() == 80
-    assert _pieces(mask, [], whole).sum() == 80, (
+    assert _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, True)]).sum() == 86
+    assert _pieces(mask, [], whole).sum() == 86, (
         "a third of the largest is meant too, a quarter not"
     )
     assert (_pieces(mask, [(21.5, 3.5, True)], whole) == mask).all(), "a click adds its piece"
-    assert _pieces(mask, [], (0, 0, 15, 19)).sum() == 60, "what runs on beyond a box ends there"
+    assert _pieces(mask, [], (0, 0, 15, 19)).sum() == 66, "what runs on beyond a box ends there"
     beside = _pieces(mask, [(0.5, 0.5, True)])
-    assert beside.sum() == 80, "a click beside all of them"
+    assert beside.sum() == 86, "a click beside all of them"
     assert not _pieces(np.zeros((4, 4), bool), [(1.5, 1.5, True)], whole).any()

@@ -55,7 +55,7 @@ def test_a_box_is_asked_as_it_is_smaller_and_with_a_point_in_its_depth(asked, wi
     assert [len(points) for points, *_ in questions] == [0, 0, 1]
     boxes = [np.array(box) for _, box, _ in questions]
     assert np.allclose(boxes[0], BOX) and np.allclose(boxes[2], BOX)
-    assert np.allclose(boxes[1] - BOX, [3.2, 2.4, -3.2, -2.4]), "4 % of each side, on each side"
+    assert np.allclose(boxes[1] - BOX, [2.0, 1.5, -2.0, -1.5]), "2.5 % of each side, on each side"
     ((x, y, inside),) = questions[2][0]
     assert inside and 165 < x < 195 and abs(y - 110) < 3, "px of the photo, in the middle"
     truth = np.zeros(SIZE, bool)

@@ -14,16 +14,16 @@ import numpy as np
 from scipy import ndimage
 
 SURE = 4.0  # what SAM's logits count at most
-TOLD = 3.0  # what colours count at most: less, so that they never overrule all of SAM
+TOLD = 3.5  # what colours count at most: less, so that they never overrule all of SAM
 HALF = 0.5  # what the colours in a box count beside SAM, before its answer is asked about
 ROUNDS = 2  # the second asks about colours inside of what the first drew
 BINS = (32, 24, 24)  # of brightness, red less blue, green less both
 LEAST = (24.0, 16.0, 16.0)  # levels that the bins span at least: noise is no difference
-AROUND = 0.2  # how far around an answer colours are looked at, over the root of its box's area
+AROUND = 0.12  # how far around an answer colours are looked at, over the root of its box's area
 CLICK = 8  # px: what lies so near to a click that leaves out shows what it means
 ALIKE = 1.0  # log of how much likelier a colour is there than in the rest, to be left out with it
 FINEST = 1024  # px: of a larger part every second, third … pixel is asked
-GRAIN, BLUR, SEAM = 1.0, 1.2, 0.7  # px, bins, px: smoothing of picture, of histograms, of evidence
+GRAIN, BLUR, SEAM = 0.7, 1.8, 0.7  # px, bins, px: smoothing of picture, of histograms, of evidence
 
 
 def follow_colours(

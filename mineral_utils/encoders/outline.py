@@ -21,8 +21,8 @@ from .colours import follow_colours, leave_out
 from .sam import SamEncoder, SamView, longest_side
 
 AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
-MAIN = 0.5  # share of the largest piece's area from which on a piece is meant too
-SMALLER, SAME = 0.04, 0.7  # of a box's sides; IoU: see `draw_in_box`
+MAIN = 0.7  # share of the largest piece's area from which on a piece is meant too
+SMALLER, SAME = 0.025, 0.7  # of a box's sides; IoU: see `draw_in_box`
 Part = tuple[slice, slice]
 
 
