@@ -21,7 +21,7 @@ from ..run import pick_device, replacing, set_seed
 from .clip_losses import SHARES, losses
 from .clip_model import ARCHITECTURE, build, tokenizer
 from .clip_views import Stream
-from .course import read_options, trim_curve
+from .course import append_curve, read_options, trim_curve
 from .store import shipped_state
 
 BATCH = 96
@@ -190,9 +190,7 @@ class _Course:
     def _report(self, rate: float) -> None:
         row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": rate}
         row |= {key: round(total / self._count, 4) for key, total in self._sums.items()}
-        self.out.mkdir(parents=True, exist_ok=True)
-        with (self.out / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_curve(self.out / "curve.jsonl", row)
         self._sums, self._count = {}, 0
 
     def save(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..run import replacing
@@ -38,19 +38,11 @@ def read_options(
         ``export``, ``numbers`` (a dict or None), and ``onward``, ``views``, ``helpers`` where they
         are offered.
     """
-    parser = argparse.ArgumentParser(
-        prog=f"python -m mineral_utils.miniature {kind}", description=what
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/miniature") / kind)
+    parser = new_parser(kind, what, seed)
     parser.add_argument(
         "--minutes", type=float, help=f"by the clock, over all starts; {minutes:g} if unsaid"
     )
     parser.add_argument("--steps", type=int, help="in steps, so that equal seeds do equal work")
-    parser.add_argument("--seed", type=int, default=seed)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument(
-        "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
-    )
     if onward:
         parser.add_argument(
             "--onward",
@@ -62,18 +54,42 @@ def read_options(
         parser.add_argument(
             "--helpers", type=int, default=0, help="processes that draw views ahead, for a GPU"
         )
+    options = parser.parse_args(arguments)
+    if options.minutes is None and options.steps is None:
+        options.minutes = minutes
+    return options
+
+
+def new_parser(kind: str, what: str, seed: int = 0) -> argparse.ArgumentParser:
+    """A command line with what every training is asked: ``--out``, ``--seed``, ``--device``,
+    ``--fresh`` (`resume`), ``--export`` and ``--numbers`` (of a JSON file, read)."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m mineral_utils.miniature {kind}", description=what
+    )
+    parser.add_argument("--out", type=Path, default=Path("runs/miniature") / kind)
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
+    parser.add_argument(
+        "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
+    )
     parser.add_argument(
         "--export", action="store_true", help="afterwards measure, and write weights and card"
     )
     parser.add_argument(
-        "--numbers", type=Path, help="JSON file of measures from elsewhere, for the card"
+        "--numbers", type=_read_json, help="JSON file of measures from elsewhere, for the card"
     )
-    options = parser.parse_args(arguments)
-    if options.minutes is None and options.steps is None:
-        options.minutes = minutes
-    if options.numbers is not None:
-        options.numbers = json.loads(options.numbers.read_text(encoding="utf-8"))
-    return options
+    return parser
+
+
+def _read_json(path: str) -> dict:
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def append_curve(curve: Path, row: Mapping[str, object]) -> None:
+    """One more line of a curve; its folder is made."""
+    curve.parent.mkdir(parents=True, exist_ok=True)
+    with curve.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
 
 
 def trim_curve(curve: Path, step: int) -> None:

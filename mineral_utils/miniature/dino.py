@@ -20,7 +20,7 @@ from torch import nn
 from tqdm.auto import tqdm
 
 from ..run import pick_device, replacing
-from .course import read_options, trim_curve
+from .course import append_curve, read_options, trim_curve
 from .dino_measure import dense_features, evaluate
 from .dino_objective import ARCHITECTURE, Objective, Recipe
 from .store import FOLDER, save_weights
@@ -182,9 +182,7 @@ class _Course:
         row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": rate}
         row["device"] = self.device.type
         row |= {key: round(total / _REPORT, 4) for key, total in self._sums.items()}
-        self.out.mkdir(parents=True, exist_ok=True)
-        with (self.out / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_curve(self.out / "curve.jsonl", row)
         self._sums = {}
 
     def save(self) -> None:

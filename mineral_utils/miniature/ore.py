@@ -24,7 +24,6 @@ Stopped at any moment, the same command goes on from the last checkpoint.
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -38,6 +37,7 @@ from ..profiles import load_profile
 from ..recipes import load_recipe
 from ..run import file_sha256, replacing, write_json
 from ..training import Tuned, section_examples, tune
+from .course import new_parser
 from .store import CARD_KEYS, FOLDER, read_card, weight_file
 
 RECIPE, SECTIONS, EPOCHS = "dense-small", 4000, 14
@@ -159,30 +159,19 @@ def export(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature ore --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mineral_utils.miniature ore", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/miniature/ore"))
+    parser = new_parser("ore", __doc__.split("\n")[0])
     parser.add_argument("--sections", type=int, default=SECTIONS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument(
-        "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
-    )
     parser.add_argument(
         "--onward", action="store_true", help="begin with the shipped adapter, see above"
     )
     parser.add_argument(
         "--whole", action="store_true", help="teach the shipped adapter about whole photos only"
     )
-    parser.add_argument("--export", action="store_true", help="afterwards write adapter and card")
-    parser.add_argument("--numbers", type=Path, help="JSON file of measures, for the card")
     options = parser.parse_args(arguments)
     given = {key: getattr(options, key) for key in ("sections", "epochs", "seed", "device")}
     given |= {key: getattr(options, key) for key in ("resume", "onward", "whole")}
     tuned = train(options.out, **given)
     if options.export and tuned.finished:
-        numbers = json.loads(options.numbers.read_text("utf-8")) if options.numbers else None
-        print(f"written: {export(options.out, numbers=numbers)}")
+        print(f"written: {export(options.out, numbers=options.numbers)}")
     return 0

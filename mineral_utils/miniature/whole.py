@@ -13,8 +13,6 @@ Stopped at any moment, the same command goes on from the last checkpoint.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import time
 from collections.abc import Sequence
@@ -34,7 +32,7 @@ from ..run import pick_device, replacing, set_seed
 from .clip_losses import DENSE_SCALE, equal, match
 from .clip_model import ARCHITECTURE, build, read_texts, tokenizer
 from .clip_views import collect, crop, main_thing
-from .course import trim_curve
+from .course import append_curve, new_parser, trim_curve
 from .store import shipped_state
 from .things import COLOURS, SURFACES
 from .world import Scene, scene
@@ -300,9 +298,7 @@ class _Course:
     def _report(self, rate: float) -> None:
         row = {"step": self.step, "seconds": round(self.seconds, 1), "rate": rate}
         row |= {key: round(total / _REPORT, 4) for key, total in self._sums.items()}
-        self.out.mkdir(parents=True, exist_ok=True)
-        with (self.out / "curve.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_curve(self.out / "curve.jsonl", row)
         self._sums = {}
 
     def save(self) -> None:
@@ -331,29 +327,14 @@ class _Course:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see ``python -m mineral_utils.miniature whole --help``."""
-    parser = argparse.ArgumentParser(
-        prog="python -m mineral_utils.miniature whole", description=__doc__.split("\n")[0]
-    )
-    parser.add_argument("--out", type=Path, default=Path("runs/miniature/whole"))
+    parser = new_parser("whole", __doc__.split("\n")[0])
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda …")
-    parser.add_argument(
-        "--fresh", dest="resume", action="store_false", help="do not go on from a checkpoint"
-    )
-    parser.add_argument(
-        "--export", action="store_true", help="afterwards measure, and write weights and card"
-    )
-    parser.add_argument(
-        "--numbers", type=Path, help="JSON file of measures from elsewhere, for the card"
-    )
     options = parser.parse_args(arguments)
     keys = ("pictures", "epochs", "seed", "device", "resume")
     model = train(options.out, **{key: getattr(options, key) for key in keys})
     if options.export:
         from .clip_measure import export
 
-        numbers = json.loads(options.numbers.read_text("utf-8")) if options.numbers else None
-        print(f"written: {export(model, options.out, numbers=numbers, whole=True)}")
+        print(f"written: {export(model, options.out, numbers=options.numbers, whole=True)}")
     return 0
