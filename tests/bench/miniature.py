@@ -5,8 +5,8 @@ Parts, all by default:
 
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
-- ``near``: SAM on photos of a camera's size, from afar and looking closer at each grain: digital
-  sections and LumenStone's training photos; 20 minutes;
+- ``near``: SAM from afar and looking closer at each grain: digital sections of a camera's size and
+  as the other parts take them (448 x 336), and LumenStone's training photos; 40 minutes;
 - ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
 - ``reading``: what SAM reads inside a grain's box, and what a linear reading fitted there would;
 - ``render``: digital sections a second, in two processes;
@@ -109,10 +109,10 @@ def sam(real: bool) -> dict:
 
 
 def near(real: bool) -> dict:
-    """IoU of grains where SAM sees a large photo, and where it sees a window around each grain."""
-    places = ("digital", "lumenstone") if real else ("digital",)
+    """IoU of grains where SAM sees a whole photo, and where it sees a window around each grain."""
+    places = ("digital", "lumenstone", "digital_small") if real else ("digital", "digital_small")
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(len(places), spawn) as pool:
+    with ProcessPoolExecutor(2, spawn) as pool:
         return dict(zip(places, pool.map(_near, places), strict=True))
 
 
@@ -126,6 +126,8 @@ def _near(where: str) -> dict:
             ((i, labels) for _, i, labels in photos(HALF)),
             {"ignore": (0, 255), "most": 20},
         )
+    elif where == "digital_small":  # the grains of `sam`
+        cases, options = validation(), {}
     else:
         sections = (validation_section(k, size=CAMERA) for k in range(SECTIONS))
         cases, options = section_cases(sections, NAMES), {"most": 12}
