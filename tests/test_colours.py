@@ -139,9 +139,7 @@ def test_a_click_means_the_piece_that_it_lies_in_and_a_box_the_largest():
     one = _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, False)])
     assert one.sum() == 50 and one[12, 12]
     assert _pieces(mask, [(12.5, 12.5, True), (3.5, 3.5, True)]).sum() == 86
-    assert _pieces(mask, [], whole).sum() == 86, (
-        "a third of the largest is meant too, a quarter not"
-    )
+    assert _pieces(mask, [], whole).sum() == 86, "0.72 of the largest is meant too, a quarter not"
     assert (_pieces(mask, [(21.5, 3.5, True)], whole) == mask).all(), "a click adds its piece"
     assert _pieces(mask, [], (0, 0, 15, 19)).sum() == 66, "what runs on beyond a box ends there"
     beside = _pieces(mask, [(0.5, 0.5, True)])
