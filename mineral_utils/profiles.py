@@ -107,12 +107,15 @@ class ModelSpec:
     seed : of the random weights
     adapter : of CLIP only: a file of `mineral_utils.clip_lora.save_adapter`, or a shipped one
         (``miniature:ore``), laid over the weights
+    tracer : of SAM only: weights of the network that traces outlines when one looks closer, a path
+        or ``miniature:tracer``
     """
 
     architecture: str | dict
     weights: str | None = None
     seed: int = 0
     adapter: str | None = None
+    tracer: str | None = None
 
 
 @dataclass(frozen=True)

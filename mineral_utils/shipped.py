@@ -1,7 +1,8 @@
 """Weights that ship inside the package: the small models of `mineral_utils.miniature`.
 
-A profile names them ``miniature:clip``, ``miniature:dino``, ``miniature:sam``, and the adapter that
-tunes the first of them to digital sections ``miniature:ore``. Each file lies beside its card (a
+A profile names them ``miniature:clip``, ``miniature:dino``, ``miniature:sam``, the adapter that
+tunes the first of them to digital sections ``miniature:ore``, and the network that traces outlines
+after SAM ``miniature:tracer``. Each file lies beside its card (a
 JSON file of the same name), which holds its SHA-256.
 """
 
@@ -15,7 +16,7 @@ from .checkpoint import WeightError
 from .run import file_sha256
 
 FOLDER = Path(__file__).parent / "miniature" / "weights"
-KINDS = ("clip", "dino", "sam", "ore")
+KINDS = ("clip", "dino", "sam", "ore", "tracer")
 PREFIX = "miniature:"
 
 
@@ -24,7 +25,7 @@ def weight_file(kind: str, folder: str | Path = FOLDER) -> Path:
 
     Parameters
     ----------
-    kind : clip, dino, sam or ore
+    kind : clip, dino, sam, ore or tracer
     folder : where file and card lie; the package's own by default
 
     Returns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -84,3 +85,24 @@ def test_with_points_of_its_user_a_box_is_asked_once(asked, window):
     assert len(asked[0]) == 1
     asked[1][0] = (slice(0, 0), slice(0, 0))
     assert not drawn(window).mask.any() and len(asked[0]) == 2, "nothing drawn, nothing to ask for"
+
+
+class Whole(torch.nn.Module):
+    """A tracer that says: the box."""
+
+    def forward(self, seen):
+        return seen[:, 4] * 16 - 8
+
+
+def test_with_a_tracer_its_word_counts_more_than_that_of_sam(asked, window):
+    window.picture[:] = 120  # nothing to see
+    asked[1].append((slice(36, 60), slice(42, 90)))
+    alone = drawn(window).mask
+    found = drawn(replace(window, tracer=Whole())).mask
+    truth = np.zeros(SIZE, bool)
+    truth[80:140, 140:220] = True
+    assert (found & truth).sum() / (found | truth).sum() > 0.97
+    assert (alone & truth).sum() / (alone | truth).sum() < 0.9
+    assert len(asked[0]) == 6, "three questions each"
+    with_points = drawn(replace(window, tracer=Whole()), points=[(180.5, 110.5, True)]).mask
+    assert (with_points & truth).sum() / (with_points | truth).sum() > 0.97

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from ..profiles import ModelSpec, Profile
-from .build import build_clip, build_clip_visual, build_dino, build_sam, scatter
+from .build import build_clip, build_clip_visual, build_dino, build_sam, build_tracer, scatter
 from .clip import ClipVisual
 from .dino import Dino
 from .sam import SamEncoder, SamView
@@ -26,6 +26,7 @@ __all__ = [
     "build_clip_visual",
     "build_dino",
     "build_sam",
+    "build_tracer",
     "load_encoders",
     "scatter",
 ]
@@ -64,7 +65,7 @@ def load_encoders(profile: Profile, device: torch.device = CPU) -> Encoders:
     trained = profile.clip.weights is not None
     text = ClipText(clip, tokenizer, device, remember=trained, prompts=prompts)
     dino = Dino(build_dino(profile.dino), device)
-    sam = SamEncoder(build_sam(profile.sam), device)
+    sam = SamEncoder(build_sam(profile.sam), device, build_tracer(profile.sam))
     specs: dict[str, ModelSpec] = {"CLIP": profile.clip, "DINO": profile.dino, "SAM": profile.sam}
     random = tuple(name for name, spec in specs.items() if spec.weights is None)
     return Encoders(visual, dino, sam, text, random)

@@ -19,6 +19,7 @@ from torch import nn
 
 from ..profiles import ModelSpec
 from ..weights import load_into, load_state, registry, resolve
+from .tracer import Tracer
 
 # segment-anything's three sizes (arXiv 2304.02643, appendix A)
 SAM_SIZES = {
@@ -93,6 +94,24 @@ def build_sam(spec: ModelSpec) -> Sam:
     else:
         raise ValueError(f"no SAM {spec.architecture!r}; there are {', '.join(SAM_SIZES)}")
     return _fill(model, spec, "sam", label)
+
+
+def build_tracer(spec: ModelSpec) -> Tracer | None:
+    """The network that traces outlines after a SAM, None where its spec names none.
+
+    Raises
+    ------
+    mineral_utils.weights.WeightError
+        A file that is missing, damaged, or holds something else.
+    """
+    if spec.tracer is None:
+        return None
+    path = resolve(spec.tracer)
+    state = load_state(path)
+    first = state.get("begin.weight")
+    tracer = Tracer(len(first) if first is not None else Tracer.WIDTH)
+    load_into(tracer, state, f"tracer from {path.name}")
+    return tracer.eval()
 
 
 def _sam(

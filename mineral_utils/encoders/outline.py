@@ -1,14 +1,15 @@
 """What SAM draws for points, a box and a hint: from afar, and by a closer look.
 
 SAM shrinks a large photo to its own size, and a small grain of it to a few cells of its masks. A
-closer look encodes a window of the photo around what is meant, at one more pass of the encoder, and
-lets the colours of the window decide where exactly the outline runs.
+closer look encodes a window of the photo around what is meant, at one more pass of the encoder, has
+the outline traced in its pixels where the profile has a tracer, and lets the colours of the window
+decide where exactly it runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,10 +20,12 @@ from torch import Tensor
 
 from .colours import follow_colours, leave_out
 from .sam import SamEncoder, SamView, longest_side
+from .tracer import Tracer, trace
 
 AROUND_A_BOX, AROUND_A_POINT = 336, 672  # px, smallest window; see `window_around`
 MAIN = 0.7  # share of the largest piece's area from which on a piece is meant too
 SMALLER, SAME = 0.025, 0.7  # of a box's sides; IoU: see `draw_in_box`
+TRUST = 0.7  # what the tracer's logits count: it is surer than it is right (training photos)
 Part = tuple[slice, slice]
 
 
@@ -34,11 +37,13 @@ class Window:
     view : SAM's view of them
     picture : uint8 [rows, columns, 3], the pixels, whose colours its answers follow; None: SAM's
         answers as they are
+    tracer : what draws an answer again before that, see `tracer.trace`
     """
 
     part: Part
     view: SamView
     picture: np.ndarray | None = None
+    tracer: Tracer | None = None
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -136,9 +141,9 @@ def draw_outline(
     Returns
     -------
     Outline : a lone point may mean many things; of its three answers the one that SAM likes best.
-        In a window with its picture the mask follows colours (`follow_colours`), a point outside
-        takes out what it means (`leave_out`), and scattered pieces are left out: points alone mean
-        the pieces that they lie in, a box the largest, and what else is not much smaller
+        In a window with its picture the mask is traced, follows colours (`follow_colours`), a point
+        outside takes out what it means (`leave_out`), and scattered pieces are left out: points
+        alone mean the pieces that they lie in, a box the largest, and what else is not much smaller
     """
     logits, score = _ask(sam, window, points, box, hint)
     return _outline(sam, window, size, logits, score, points=points, box=box, hint=hint)
@@ -195,10 +200,14 @@ def _outline(
     drawn = answer > 0
     if window.picture is not None:
         ends = None if box is None else np.subtract(box, np.tile(window.corner, 2))
-        # a hint says better than a box what is meant
-        drawn = follow_colours(window.picture, answer, ends if hint is None else None) > 0
         x, y = window.corner.tolist()
         held = [(p[0] - x, p[1] - y, p[2]) for p in points if window.holds(p[0], p[1])]
+        # a hint and the tracer say better than a box what is meant
+        told = ends if hint is None and window.tracer is None else None
+        if window.tracer is not None and drawn.any():
+            around = _span(_pieces(drawn, held)) if ends is None else ends
+            answer = TRUST * trace(window.tracer, window.picture, logits, around, ends)
+        drawn = follow_colours(window.picture, answer, told) > 0
         meant = [(x, y) for x, y, inside in held if inside]
         for point in ((x, y) for x, y, inside in held if not inside):
             drawn = leave_out(window.picture, drawn, point, meant)
@@ -232,7 +241,7 @@ def _pieces(
 def look_at(encoder: SamEncoder, image: np.ndarray, part: Part) -> Window:
     """A window of a photo uint8 [H, W, 3], encoded; its answers follow its colours."""
     picture = np.ascontiguousarray(image[part])
-    return Window(part, encoder.glance(picture), picture)
+    return Window(part, encoder.glance(picture), picture, encoder.tracer)
 
 
 def look_closer(
@@ -264,9 +273,8 @@ def look_closer(
     second = draw_outline(sam, around, size, points=points, hint=first.logits)
     if not second.mask.any():
         return second
-    rows, columns = (np.flatnonzero(second.mask.any(axis)) for axis in (1, 0))
-    drawn = columns[0], rows[0], columns[-1], rows[-1]
-    part = window_around(_reach([*((x, y, x, y) for x, y, _ in points), drawn]), size)
+    reach = _reach([*((x, y, x, y) for x, y, _ in points), _span(second.mask)])
+    part = window_around(reach, size)
     around = look_at(encoder, image, part)
     hint = as_logits(sam, second.mask[part])
     return draw_outline(sam, around, size, points=points, hint=hint)
@@ -281,8 +289,8 @@ def draw_in_box(
     points: Sequence[tuple[float, float, bool]] = (),
 ) -> Outline:
     """Ask SAM's decoder about a box three times: as it is, a little smaller, and with a point in
-    the depth of the first answer. The mean of the three is steadier than each, unless it says
-    something else than the first (an IoU under `SAME`): then the first stays.
+    the depth of the first answer. The mean of the three is steadier than each. Without a tracer the
+    first stays where the mean says something else (an IoU under `SAME`).
 
     Parameters
     ----------
@@ -294,9 +302,12 @@ def draw_in_box(
     Outline
     """
     logits, score = _ask(sam, window, points, box)
-    first = _outline(sam, window, size, logits, score, points=points, box=box)
+    if points:
+        return _outline(sam, window, size, logits, score, points=points, box=box)
+    plain = replace(window, tracer=None)
+    first = _outline(sam, plain, size, logits, score, points=(), box=box)
     depth = ndimage.distance_transform_edt(np.pad(first.mask[window.part], 1))[1:-1, 1:-1]
-    if points or not depth.any():
+    if not depth.any():
         return first
     row, column = np.unravel_index(depth.argmax(), depth.shape)
     deepest = *(torch.tensor([column, row]) + 0.5 + window.corner).tolist(), True
@@ -305,8 +316,16 @@ def draw_in_box(
     smaller = np.array(box, float) + np.concatenate([less, -less])
     others = _ask(sam, window, (), smaller)[0], _ask(sam, window, [deepest], box)[0]
     mean = _outline(sam, window, size, sum(others, logits) / 3, score, points=(), box=box)
+    if window.tracer is not None:
+        return mean
     either, both = (first.mask | mean.mask).sum(), (first.mask & mean.mask).sum()
     return mean if both >= SAME * either else first
+
+
+def _span(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """The box (x1, y1, x2, y2) around a mask that is not empty, ends included."""
+    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]), int(rows[-1])
 
 
 def _reach(boxes: Sequence[Sequence[float]]) -> np.ndarray:

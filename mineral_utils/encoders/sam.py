@@ -22,6 +22,7 @@ from segment_anything.modeling.image_encoder import (
 from torch import Tensor, nn
 
 from ..run import give_back_memory
+from .tracer import Tracer
 from .vit import CPU, freeze
 
 # tiles of attention, grid rows x heads: on a CPU 4 x 64 queries x 4096 keys are 4 MB of float32 and
@@ -53,10 +54,14 @@ class SamView:
 
 
 class SamEncoder:
-    """A segment-anything ``Sam``: image encoder here, prompt encoder and decoder for `refine`."""
+    """A segment-anything ``Sam``: image encoder here, prompt encoder and decoder for `refine`.
 
-    def __init__(self, sam: Sam, device: torch.device = CPU):
+    tracer : draws what SAM answers again, for `outline.look_closer`; None without one
+    """
+
+    def __init__(self, sam: Sam, device: torch.device = CPU, tracer: Tracer | None = None):
         self.sam = freeze(sam, device)
+        self.tracer = None if tracer is None else freeze(tracer, device)
         self.device = device
         self.encoder = sam.image_encoder
         self.long_side: int = sam.image_encoder.img_size

@@ -1,6 +1,6 @@
-"""``python -m mineral_utils.miniature clip | dino | sam | ore | whole …``: train a small model on
-the general world; tune the small CLIP on digital sections, or teach it what whole pictures are
-about; measure it, export it. ``… clip --help`` says more."""
+"""``python -m mineral_utils.miniature clip | dino | sam | tracer | ore | whole …``: train a small
+model on the general world; tune the small CLIP on digital sections, or teach it what whole pictures
+are about; measure it, export it. ``… clip --help`` says more."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 
@@ -96,11 +97,19 @@ class Drawer:
     plan : the task of a step, by its number
     first : the step to begin with
     helpers : processes beside this one; 0 draws here, when a batch is wanted
+    how : pool and task to batch, a function of a module
     """
 
-    def __init__(self, folder: Path, plan: Callable[[int], Task], first: int, helpers: int = 0):
-        self._plan, self._next, self._helpers = plan, first, helpers
-        self._waiting: deque[Future[Batch]] = deque()
+    def __init__(
+        self,
+        folder: Path,
+        plan: Callable[[int], Any],
+        first: int,
+        helpers: int = 0,
+        how: Callable[[Pool, Any], Any] = draw_batch,
+    ):
+        self._plan, self._next, self._helpers, self._how = plan, first, helpers, how
+        self._waiting: deque[Future] = deque()
         self._pool = None if helpers else open_pool(folder)
         self._others = None
         if helpers:
@@ -120,13 +129,13 @@ class Drawer:
         if self._others is not None:
             self._others.shutdown(cancel_futures=True)
 
-    def draw(self) -> Batch:
+    def draw(self) -> Any:
         """The batch of the next step."""
         if self._others is None:
             self._next += 1
-            return draw_batch(self._pool, self._plan(self._next - 1))
+            return self._how(self._pool, self._plan(self._next - 1))
         while len(self._waiting) < AHEAD * self._helpers:
-            self._waiting.append(self._others.submit(_draw, self._plan(self._next)))
+            self._waiting.append(self._others.submit(_draw, self._how, self._plan(self._next)))
             self._next += 1
         return self._waiting.popleft().result()
 
@@ -138,5 +147,5 @@ def _open(folder: Path) -> None:
     _POOL[:] = [open_pool(folder)]
 
 
-def _draw(task: Task) -> Batch:
-    return draw_batch(_POOL[0], task)
+def _draw(how: Callable[[Pool, Any], Any], task: Any) -> Any:
+    return how(_POOL[0], task)

@@ -28,6 +28,7 @@ from ..encoders.outline import (
     window_around,
 )
 from ..encoders.sam import SamEncoder
+from ..encoders.tracer import Tracer
 from .sam_pool import EIGHT, find_looks
 from .sam_prompts import COEFFICIENT, box_of
 from .world import scene
@@ -53,8 +54,8 @@ class GrainScore:
     near_point : the point, by `look_closer`; NaN where that was not measured, as are those that
         follow
     near_box, near_mask, near_logits : box, mask and logits, asked of a window around the box that
-        SAM encodes anew, and whose colours its answers follow
-    near_sam : near_box as SAM says it, without the colours
+        SAM encodes anew; what it answers is traced, where there is a tracer, and follows colours
+    near_sam : near_box as SAM says it, without tracer and colours
     """
 
     case: int
@@ -83,6 +84,7 @@ def evaluate(
     ignore: Sequence[int] = (255,),
     seed: int = 0,
     near: bool = False,
+    tracer: Tracer | None = None,
 ) -> dict:
     """Mean IoU over grains, with intervals over photos.
 
@@ -96,6 +98,7 @@ def evaluate(
     seed : of the draw and of the coarse masks
     near : measure `NEAR` too, three passes of SAM's encoder for each grain; for photos that SAM
         shrinks
+    tracer : draws what SAM answers again, in `NEAR` but for ``near_sam``
 
     Returns
     -------
@@ -111,6 +114,7 @@ def evaluate(
         No grain of that size in any case.
     """
     options = {"smallest": smallest, "most": most, "ignore": ignore, "seed": seed, "near": near}
+    options["tracer"] = tracer
     scores = score_grains(sam, cases, **options)
     if not scores:
         raise ValueError(f"no grain of {smallest} px or more in these photos; lower `smallest`")
@@ -163,9 +167,10 @@ def score_grains(
     ignore: Sequence[int] = (255,),
     seed: int = 0,
     near: bool = False,
+    tracer: Tracer | None = None,
 ) -> list[GrainScore]:
     """The scores one by one; parameters as in `evaluate`."""
-    encoder, scores = SamEncoder(sam, sam.device), []
+    encoder, scores = SamEncoder(sam, sam.device, tracer), []
     for number, (image, labels) in enumerate(cases):
         grains, rng = draw_grains(labels, number, smallest, most, ignore, seed)
         if not grains:

@@ -7,6 +7,7 @@ the whole canvas.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image
 from .sam_pool import MOST, Pool
 
 PATCH = 16  # px of SAM's input to a token
+Parts = tuple[np.ndarray, np.ndarray, np.ndarray]  # image, segments, looks
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,21 @@ class View:
     valid: tuple[int, int]
 
 
-def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> View:
+def draw_view(
+    pool: Pool,
+    rng: np.random.Generator,
+    side: int,
+    canvas: int,
+    lay: Callable[[Parts, Pool, np.random.Generator], Parts] | None = None,
+) -> View:
     """A view of `side` px somewhere on a canvas of `canvas` px.
 
     A window takes 0.5 to 2.4 px of the canvas for a pixel of the scene, as far as the scene is
     large enough. The whole canvas (``side == canvas``) shows a whole scene enlarged, or four at
     their own size, mostly in 4:3 with the rest padded, as photos do.
+
+    lay : what else to lay over the scene, before another camera takes it; without it now and then
+        `lay_net`
     """
     if side == canvas and rng.random() < 0.5:
         image, segments, looks = _four(pool, rng)
@@ -65,8 +76,10 @@ def draw_view(pool: Pool, rng: np.random.Generator, side: int, canvas: int) -> V
     image, segments = np.rot90(image, turn), np.rot90(segments, turn)
     if mirror:
         image, segments = image[:, ::-1], segments[:, ::-1]
-    if rng.random() < 0.45:
-        image, segments, looks = _net(image, segments, looks, pool, rng)
+    if lay is not None:
+        image, segments, looks = lay((image, segments, looks), pool, rng)
+    elif rng.random() < 0.45:
+        image, segments, looks = lay_net((image, segments, looks), pool, rng)
     image, segments, looks = _dirt(image, segments, looks, rng)
     picture = Image.fromarray(np.ascontiguousarray(image))
     picture = picture.resize(valid[::-1], Image.Resampling.BILINEAR)
@@ -106,7 +119,7 @@ def _eventful(
     return max(corners, key=borders)
 
 
-def _four(pool: Pool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _four(pool: Pool, rng: np.random.Generator) -> Parts:
     """Four scenes side by side: small pieces on a large canvas."""
     chosen = rng.integers(len(pool), size=4)
     images = [pool.images[i] for i in chosen]
@@ -117,19 +130,12 @@ def _four(pool: Pool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray,
     return image, np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])]), np.concatenate(looks)
 
 
-def _net(
-    image: np.ndarray, segments: np.ndarray, looks: np.ndarray, pool: Pool, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lay_net(parts: Parts, pool: Pool, rng: np.random.Generator) -> Parts:
     """A net, veins or islands of one look over the picture. Things that fill little of their box
     are rare in scenes of shapes, and a model that has seen few of them fills the box."""
+    image, segments, looks = parts
     height, width = segments.shape
-    field, weight = np.zeros((height, width), np.float32), 1.0
-    knots = int(rng.integers(3, 12))
-    for _ in range(int(rng.integers(1, 4))):
-        rough = rng.standard_normal((knots, max(2, round(knots * width / height))))
-        rough = Image.fromarray(rough.astype(np.float32))
-        field += weight * np.asarray(rough.resize((width, height), Image.Resampling.BICUBIC))
-        knots, weight = knots * 2, weight * rng.uniform(0.2, 0.6)
+    field = hills((height, width), int(rng.integers(3, 12)), rng)
     if rng.random() < 0.7:
         field = -np.abs(field)
     inside = field > np.quantile(field, 1 - rng.uniform(0.06, 0.35))
@@ -149,9 +155,21 @@ def _net(
     return image, segments, np.append(looks, looks.max() + 1).astype(looks.dtype)
 
 
+def hills(shape: tuple[int, int], knots: int, rng: np.random.Generator) -> np.ndarray:
+    """A smooth random field of one to three octaves, float32 [H, W]; `knots` : along its height."""
+    height, width = shape
+    field, weight = np.zeros(shape, np.float32), 1.0
+    for _ in range(int(rng.integers(1, 4))):
+        rough = rng.standard_normal((knots, max(2, round(knots * width / height))))
+        rough = Image.fromarray(rough.astype(np.float32))
+        field += weight * np.asarray(rough.resize((width, height), Image.Resampling.BICUBIC))
+        knots, weight = knots * 2, weight * rng.uniform(0.2, 0.6)
+    return field
+
+
 def _dirt(
     image: np.ndarray, segments: np.ndarray, looks: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> Parts:
     """Small specks on half of the views: they leave holes in what they lie on."""
     if rng.random() < 0.5:
         return image, segments, looks

@@ -48,7 +48,7 @@ def save_weights(
 
     Parameters
     ----------
-    kind : clip, dino or sam
+    kind : one of `KINDS`
     state : names to tensors, as ``module.state_dict()``; floating ones are stored as float16
     card : JSON object with `CARD_KEYS` at least
     folder : the package's own by default

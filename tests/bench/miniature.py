@@ -54,6 +54,7 @@ TRADES, SETS = (
 SECTIONS, TRAINING = 40, 100
 SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
 CAMERA = (1344, 1792)  # px of a digital section, near LumenStone's half size
+NEAR = range(122, 162)  # sections that nothing was chosen on
 LONG_SIDE, HALF = 448, 1698  # px: where DINO is measured; LumenStone's photos at half size
 
 
@@ -110,7 +111,7 @@ def sam(real: bool) -> dict:
 
 def near(real: bool) -> dict:
     """IoU of grains where SAM sees a whole photo, and where it sees a window around each grain."""
-    places = ("digital", "lumenstone", "digital_small") if real else ("digital", "digital_small")
+    places = ("lumenstone", "digital", "digital_small") if real else ("digital", "digital_small")
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, spawn) as pool:
         return dict(zip(places, pool.map(_near, places), strict=True))
@@ -120,19 +121,20 @@ def _near(where: str) -> dict:
     import torch
 
     torch.set_num_threads(1)  # two of these run side by side
-    model = load_model("demo").encoders.sam.sam
+    encoder = load_model("demo").encoders.sam
     if where == "lumenstone":
         cases, options = (
             ((i, labels) for _, i, labels in photos(HALF)),
             {"ignore": (0, 255), "most": 20},
         )
-    elif where == "digital_small":  # the grains of `sam`
-        cases, options = validation(), {}
     else:
-        sections = (validation_section(k, size=CAMERA) for k in range(SECTIONS))
-        cases, options = section_cases(sections, NAMES), {"most": 12}
+        small = where == "digital_small"
+        changes = {} if small else {"size": CAMERA}
+        sections = (validation_section(k, **changes) for k in NEAR)
+        cases, options = section_cases(sections, NAMES), {"most": 6 if small else 12}
     bar = tqdm(cases, desc=f"near, {where}")
-    return sam_measure.evaluate(model, bar, smallest=400, near=True, **options)
+    options |= {"smallest": 400, "near": True, "tracer": encoder.tracer}
+    return sam_measure.evaluate(encoder.sam, bar, **options)
 
 
 def masks(real: bool) -> dict:
