@@ -200,6 +200,12 @@ def load_profile(profile: str | Path | Profile = "demo") -> Profile:
             )
         check_keys(row[key], ModelSpec, f"{where}, {key}")
         row[key] = ModelSpec(**row[key])
+    for what, owner in (("adapter", "clip"), ("tracer", "sam")):
+        for key in {"clip", "dino", "sam"} - {owner}:
+            if getattr(row[key], what) is not None:
+                raise ValueError(
+                    f"{where}, {key}: only {owner} takes a key {what!r}; move it there"
+                )
     if "preset" in row:
         row["preset"] = _own_preset(row["preset"], where)
     return Profile(**row)

@@ -149,6 +149,14 @@ def test_a_profile_may_change_parameters_of_a_preset(tmp_path):
             OWN.replace("seed", "seeed"),
             "profile mine.yaml, sam has no 'seeed'; did you mean seed",
         ),
+        (
+            OWN.replace("_patch8_224.dino", "_patch8_224.dino, tracer: miniature:tracer"),
+            "mine.yaml, dino: only sam takes a key 'tracer'; move it there",
+        ),
+        (
+            OWN.replace("seed: 7", "adapter: mine.safetensors"),
+            "mine.yaml, sam: only clip takes a key 'adapter'",
+        ),
         (OWN + "preset: w336\n", "no preset 'w336'; there are"),
         (OWN + "preset: {crop: 112, stride: 336}\n", "do not cover a photo"),
         ("- clip\n- dino\n", "profile mine.yaml holds no table of keys; see"),

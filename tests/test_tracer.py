@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,11 @@ import torch
 
 from mineral_utils.checkpoint import WeightError
 from mineral_utils.encoders import SamEncoder, build_sam, build_tracer
-from mineral_utils.encoders.outline import draw_in_box, look_at, window_around
 from mineral_utils.encoders.tracer import SIDE, Tracer, crop, see, square_around, trace
 from mineral_utils.miniature import tracer as training
 from mineral_utils.miniature import tracer_card
 from mineral_utils.miniature import tracer_views as views
-from mineral_utils.miniature.sam_measure import box_of, draw_grains, held_out, iou
+from mineral_utils.miniature.sam_measure import held_out
 from mineral_utils.miniature.sam_pool import draw_pool
 from mineral_utils.miniature.sam_prompts import Pieces
 from mineral_utils.miniature.tracer_views import Task, draw_questions
@@ -122,17 +122,9 @@ def test_the_shipped_one_draws_better_outlines_than_sam_and_colours():
     spec = load_profile("demo").sam
     encoder = SamEncoder(build_sam(spec), tracer=build_tracer(spec))
     assert not encoder.tracer.training
-    found = []
-    for number, (image, labels) in enumerate(held_out(4)):
-        grains, _ = draw_grains(labels, number, 400, 3, (255,), 0)
-        for grain in grains:
-            box = box_of(grain)
-            window = look_at(encoder, image, window_around(box, grain.shape))
-            both = (window, replace(window, tracer=None))
-            drawn = (draw_in_box(encoder.sam, one, grain.shape, box) for one in both)
-            found.append([iou(one.mask, grain) for one in drawn])
-    traced, untraced = np.mean(found, 0)
-    assert len(found) >= 6 and traced > untraced + 0.005 and traced > 0.85
+    found = tracer_card.compare(encoder, held_out(4), most=3)
+    assert found["grains"] >= 6
+    assert found["traced"] > found["untraced"] + 0.005 and found["traced"] > 0.85
 
 
 def test_a_file_that_holds_no_tracer_is_refused():
@@ -226,8 +218,9 @@ def test_a_training_that_stopped_goes_on_to_the_same_weights(tmp_path, monkeypat
 def test_weights_leave_with_a_card_and_come_back_at_their_own_width(tmp_path):
     made = training.train(tmp_path / "run", steps=1, device="cpu", **SMALL)
     path = tracer_card.export(tmp_path / "run", tmp_path, {"elsewhere": 0.5}, scenes=1)
-    card = tracer_card.FOLDER / "tracer.json"
-    assert card.is_file() and path == tmp_path / "tracer.safetensors"
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert card["numbers"]["elsewhere"] == 0.5 and card["time"]["steps"] == 1
+    assert 0 < card["numbers"]["world_held_out_by_box"]["untraced"] < 1
     back = build_tracer(replace(load_profile("demo").sam, tracer=str(path)))
     for one, other in zip(back.parameters(), made.parameters(), strict=True):
         assert torch.equal(one, other.half().float())
