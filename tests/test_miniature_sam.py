@@ -207,7 +207,7 @@ def test_nets_are_one_look_of_their_own_and_fill_little_of_their_box(pool):
     fills = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        drawn, numbers, looks = scenes._net(image, segments, np.array([4]), pool, rng)
+        drawn, numbers, looks = scenes.lay_net((image, segments, np.array([4])), pool, rng)
         assert set(np.unique(numbers)) <= {0, 1} and looks.tolist() == [4, 5]
         assert (drawn[numbers == 0] == 128).all() and (image == 128).all()
         if (numbers == 1).any():
