@@ -106,7 +106,7 @@ def resolve(name_or_path: str | Path, **options: object) -> Path:
 
     Parameters
     ----------
-    name_or_path : a name in the registry, ``miniature:clip|dino|sam``, or a path
+    name_or_path : a name in the registry, one of `shipped.KINDS` (``miniature:clip``), or a path
     options : as for `fetch_weights`
 
     Raises

@@ -11,22 +11,20 @@ drawing is the slow part: helpers draw ahead.
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from segment_anything.modeling import Sam
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from ..run import pick_device, replacing, set_seed
-from .course import read_options, trim_curve
+from ..run import pick_device, set_seed
+from .checkpointed import Checkpointed
+from .course import read_options
 from .sam_batch import Batch, Drawer, Task
 from .sam_colour import pass_colours
 from .sam_model import HEARD, answer, correct, encode, mishearing, new_model
@@ -122,12 +120,6 @@ def train(
         course.go_on()
     elif course.curve.exists():
         course.curve.unlink()
-    bar = tqdm(
-        total=steps or math.ceil(minutes),
-        desc="sam",
-        unit="step" if steps else "min",
-        mininterval=5,
-    )
 
     def share(step: int) -> float:
         """Of the training that lies behind a step, as far as can be said when it is drawn."""
@@ -136,30 +128,18 @@ def train(
     def plan(step: int) -> Task:
         return recipe.task(step, share(step), course.sam.image_encoder.img_size)
 
-    saved = time.monotonic()
-    with bar, Drawer(out / "pool", plan, course.step, helpers) as drawer:
-        while True:
-            done = share(course.step)
-            if time.monotonic() - saved > SAVE_EVERY or done >= 1:
-                course.save()
-                saved = time.monotonic()
-            bar.n = min(math.floor(done * bar.total), bar.total)
-            bar.set_postfix(course.shown, refresh=done >= 1)
-            bar.update(0)
-            if done >= 1:
-                return course.mean
-            begun = time.monotonic()
-            course.learn(drawer.draw(), done)
-            course.seconds += time.monotonic() - begun
-            course.report()
+    drawer = Drawer(out / "pool", plan, course.step, helpers)
+    total, unit = (steps, "step") if steps else (math.ceil(minutes), "min")
+    course.go_through(drawer, share, "sam", total, unit, SAVE_EVERY)
+    return course.mean
 
 
-class _Course:
+class _Course(Checkpointed):
     """Model, running mean, optimiser and how far they are: what a checkpoint holds."""
 
     def __init__(self, recipe: Recipe, pool: Pool, out: Path, device: torch.device):
-        self.recipe, self.pool, self.out = recipe, pool, out
-        self.curve = out / "curve.jsonl"
+        super().__init__(recipe, out, device)
+        self.pool = pool
         set_seed(recipe.seed)
         self.sam = new_model(recipe.seed)
         side, canvas = recipe.window, self.sam.image_encoder.img_size
@@ -174,9 +154,6 @@ class _Course:
         self.sam.to(device)
         self.mean = deepcopy(self.sam).eval()
         self.optimiser = self._optimiser()
-        self.step, self.seconds = 0, 0.0
-        self.shown: dict[str, float] = {}
-        self._tally: dict[str, list[Tensor]] = {}
 
     def _optimiser(self) -> torch.optim.Optimizer:
         """Weight decay for matrices only, not for tables, codes, biases and norms."""
@@ -207,7 +184,7 @@ class _Course:
         embeddings, (attention, values) = encode(sam, pixels, batch.places)
         looks = torch.from_numpy(batch.looks).to(sam.device)
         loss, share = mishearing(attention, values, looks)
-        self._add("heard", share)
+        self.add("heard", share)
         loss = HEARD * loss
         for prompts in batch.questions:
             loss = loss + self._ask(prompts, embeddings, batch.places, rng)
@@ -228,62 +205,16 @@ class _Course:
         """The loss of questions about the views, and of clicks now and then."""
         given = answer(self.sam, embeddings, places, prompts)
         loss = given.loss
-        self._add(prompts.kind, given.iou.mean())
-        self._add("unread", given.unread)
+        self.add(prompts.kind, given.iou.mean())
+        self.add("unread", given.unread)
         if rng.random() < CLICKS:
             again = answer(self.sam, embeddings, places, correct(prompts, given, places, rng))
             loss = loss + again.loss
-            self._add("click", again.iou.mean())
+            self.add("click", again.iou.mean())
         return loss
 
-    def _add(self, kind: str, value: Tensor) -> None:
-        self._tally.setdefault(kind, []).append(value)  # read at the report: no waiting for a GPU
-
-    def report(self) -> None:
-        """A line of the curve every 50 steps: mean IoU of each kind of prompt, and how badly the
-        picture could be read (`sam_model.unreadable`)."""
-        if self.step % 50:
-            return
-        means = {kind: float(torch.stack(v).nanmean()) for kind, v in sorted(self._tally.items())}
-        self.shown = {kind: round(mean, 3) for kind, mean in means.items()}
-        line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **self.shown}
-        with self.curve.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
-        self._tally = {}
-
-    def _parts(self) -> dict:
-        return {
-            "sam": self.sam,
-            "mean": self.mean,
-            "optimiser": self.optimiser,
-        }
-
-    def save(self) -> None:
-        state = {name: part.state_dict() for name, part in self._parts().items()}
-        state |= {"recipe": asdict(self.recipe), "step": self.step, "seconds": self.seconds}
-        usual = asdict(Recipe())
-        state["changes"] = {k: v for k, v in state["recipe"].items() if v != usual[k]}
-        device = self.sam.device
-        state["hardware"] = "one thread of a CPU"
-        if device.type == "cuda":
-            state["hardware"] = f"one {torch.cuda.get_device_name(device)}"
-        elif torch.get_num_threads() > 1:
-            state["hardware"] = f"{torch.get_num_threads()} threads of a CPU"
-        with replacing(self.out / "last.pt") as aside:
-            torch.save(state, aside)
-
-    def go_on(self) -> None:
-        """Take up the checkpoint, if there is one; lines of the curve after it are dropped."""
-        path = self.out / "last.pt"
-        if not path.is_file():
-            return
-        state = torch.load(path, map_location=self.sam.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise ValueError(f"{path} is of another recipe; choose another folder, or resume=False")
-        for name, part in self._parts().items():
-            part.load_state_dict(state[name])
-        self.step, self.seconds = state["step"], state["seconds"]
-        trim_curve(self.curve, self.step)
+    def parts(self) -> dict:
+        return {"sam": self.sam, "mean": self.mean, "optimiser": self.optimiser}
 
 
 def _pixels(sam: Sam, pixels: np.ndarray, valid: Sequence[tuple[int, int]]) -> Tensor:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
 from segment_anything.modeling import Sam
 
+from .checkpointed import KNOWN, read_checkpoint
 from .sam_measure import evaluate, held_out
 from .sam_model import ARCHITECTURE, COMMAND, new_model
 from .store import FOLDER, save_weights
-
-KNOWN = ("step", "seconds", "recipe", "changes", "hardware")  # of a training, in its checkpoint
 
 
 def load_average(out: str | Path) -> tuple[Sam, dict]:
@@ -24,10 +22,7 @@ def load_average(out: str | Path) -> tuple[Sam, dict]:
     FileNotFoundError
         No checkpoint there.
     """
-    path = Path(out) / "last.pt"
-    if not path.is_file():
-        raise FileNotFoundError(f"no checkpoint {path}; train first: {COMMAND} --out {out}")
-    saved = torch.load(path, map_location="cpu", weights_only=True)
+    saved = read_checkpoint(out, COMMAND)
     sam = new_model(saved["recipe"]["seed"])
     sam.load_state_dict(saved["mean"])
     return sam.eval(), {key: saved[key] for key in KNOWN}

@@ -11,12 +11,10 @@ on from the last checkpoint. With ``--steps`` the course depends on the seed alo
 
 from __future__ import annotations
 
-import json
 import math
-import time
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +22,13 @@ import torch
 import torch.nn.functional as F
 from segment_anything.modeling import Sam
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from ..encoders.build import build_sam
 from ..encoders.tracer import Tracer, see
 from ..profiles import load_profile
-from ..run import pick_device, replacing, set_seed
-from .course import read_options, trim_curve
+from ..run import pick_device, set_seed
+from .checkpointed import Checkpointed
+from .course import read_options
 from .sam_batch import Drawer
 from .sam_model import decode, encode
 from .sam_pool import draw_pool
@@ -107,40 +105,24 @@ def train(
         course.go_on()
     elif course.curve.exists():
         course.curve.unlink()
-    bar = tqdm(
-        total=steps or math.ceil(minutes),
-        desc="tracer",
-        unit="step" if steps else "min",
-        mininterval=5,
-    )
+
+    def share(step: int) -> float:
+        return step / steps if steps else course.seconds / (60 * minutes)
 
     def plan(step: int) -> Task:
         return Task(recipe.seed, step, recipe.views, recipe.asked)
 
-    saved = time.monotonic()
-    with bar, Drawer(out / "pool", plan, course.step, helpers, draw_questions) as drawer:
-        while True:
-            done = course.step / steps if steps else course.seconds / (60 * minutes)
-            if time.monotonic() - saved > SAVE_EVERY or done >= 1:
-                course.save()
-                saved = time.monotonic()
-            bar.n = min(math.floor(done * bar.total), bar.total)
-            bar.set_postfix(course.shown, refresh=done >= 1)
-            bar.update(0)
-            if done >= 1:
-                return course.mean
-            begun = time.monotonic()
-            course.learn(drawer.draw(), done)
-            course.seconds += time.monotonic() - begun
-            course.report()
+    drawer = Drawer(out / "pool", plan, course.step, helpers, draw_questions)
+    total, unit = (steps, "step") if steps else (math.ceil(minutes), "min")
+    course.go_through(drawer, share, "tracer", total, unit, SAVE_EVERY)
+    return course.mean
 
 
-class _Course:
+class _Course(Checkpointed):
     """Network, running mean, optimiser and how far they are: what a checkpoint holds."""
 
     def __init__(self, recipe: Recipe, out: Path, device: torch.device):
-        self.recipe, self.out, self.device = recipe, out, device
-        self.curve = out / "curve.jsonl"
+        super().__init__(recipe, out, device)
         set_seed(recipe.seed)
         self.net = Tracer(recipe.width).to(device)
         if device.type == "cuda":  # convolutions of bfloat16 are faster so
@@ -152,9 +134,6 @@ class _Course:
         groups = [{"params": heavy, "weight_decay": recipe.decay}]
         groups.append({"params": plain, "weight_decay": 0.0})
         self.optimiser = torch.optim.AdamW(groups, lr=recipe.rate, betas=(0.9, 0.98))
-        self.step, self.seconds = 0, 0.0
-        self.shown: dict[str, float] = {}
-        self._tally: dict[str, list[Tensor]] = {}
 
     def learn(self, asked: Questions, done: float) -> None:
         """One step. `done` : share of the training that lies behind, in [0, 1)."""
@@ -182,11 +161,9 @@ class _Course:
             )
         self.optimiser.step()
         self.step += 1
-        self._tally.setdefault(asked.kind, []).append(crop_iou(logits, truth, seen[:, 5]))
-        self._tally.setdefault(f"sam_{asked.kind}", []).append(
-            crop_iou(seen[:, 3], truth, seen[:, 5])
-        )
-        self._tally.setdefault("loss", []).append(loss.detach())
+        self.add(asked.kind, crop_iou(logits, truth, seen[:, 5]))
+        self.add(f"sam_{asked.kind}", crop_iou(seen[:, 3], truth, seen[:, 5]))
+        self.add("loss", loss.detach())
         keep = min(recipe.average, self.step / (self.step + 9))
         with torch.no_grad():
             torch._foreach_lerp_([*self.mean.parameters()], [*self.net.parameters()], 1 - keep)
@@ -197,42 +174,8 @@ class _Course:
         boxes = torch.from_numpy(asked.boxes).to(self.device)
         return see(crops, said, squares, boxes, asked.pixels.shape[1:3])
 
-    def report(self) -> None:
-        """A line of the curve every 50 steps: mean IoU in the crops by kind of question, of the
-        tracer and (``sam_``) of the answers that it saw."""
-        if self.step % 50:
-            return
-        means = {kind: float(torch.stack(v).mean()) for kind, v in sorted(self._tally.items())}
-        self.shown = {kind: round(mean, 3) for kind, mean in means.items()}
-        line = {"step": self.step, "minutes": round(self.seconds / 60, 2), **self.shown}
-        with self.curve.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(line) + "\n")
-        self._tally = {}
-
-    def save(self) -> None:
-        parts = {"net": self.net, "mean": self.mean, "optimiser": self.optimiser}
-        state = {name: part.state_dict() for name, part in parts.items()}
-        state |= {"recipe": asdict(self.recipe), "step": self.step, "seconds": self.seconds}
-        usual = asdict(Recipe())
-        state["changes"] = {k: v for k, v in state["recipe"].items() if v != usual[k]}
-        state["hardware"] = f"{torch.get_num_threads()} threads of a CPU"
-        if self.device.type == "cuda":
-            state["hardware"] = f"one {torch.cuda.get_device_name(self.device)}"
-        with replacing(self.out / "last.pt") as aside:
-            torch.save(state, aside)
-
-    def go_on(self) -> None:
-        """Take up the checkpoint, if there is one; lines of the curve after it are dropped."""
-        path = self.out / "last.pt"
-        if not path.is_file():
-            return
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise ValueError(f"{path} is of another recipe; choose another folder, or resume=False")
-        for name in ("net", "mean", "optimiser"):
-            getattr(self, name).load_state_dict(state[name])
-        self.step, self.seconds = state["step"], state["seconds"]
-        trim_curve(self.curve, self.step)
+    def parts(self) -> dict:
+        return {"net": self.net, "mean": self.mean, "optimiser": self.optimiser}
 
 
 # ---- what is learnt ----------------------------------------------------------------------------
