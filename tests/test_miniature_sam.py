@@ -567,6 +567,19 @@ def test_evaluate_says_how_many_and_how_well(trained):
         measure.evaluate(trained[1], [_square()], smallest=5000)
 
 
+def test_a_series_measured_in_parts_is_the_series(trained):
+    cases = [_square(), _square()]
+    parts = [
+        one
+        for first in range(2)
+        for one in measure.score_grains(trained[1], cases[first:][:1], smallest=100, first=first)
+    ]
+    assert [one.case for one in parts] == [0, 1]
+    assert measure.summary(parts) == measure.evaluate(trained[1], cases, smallest=100)
+    with pytest.raises(ValueError, match="no score to sum up"):
+        measure.summary([])
+
+
 def test_a_near_look_fits_a_small_grain_of_a_large_photo_better():
     y, x = np.indices((1350, 1800))
     grain = ((y - 900) ** 2 + (x - 1210) ** 2 < 20**2) & ((y - 900) ** 2 + (x - 1222) ** 2 >= 9**2)

@@ -118,6 +118,20 @@ def evaluate(
     scores = score_grains(sam, cases, **options)
     if not scores:
         raise ValueError(f"no grain of {smallest} px or more in these photos; lower `smallest`")
+    return summary(scores, seed=seed)
+
+
+def summary(scores: Sequence[GrainScore], *, seed: int = 0) -> dict:
+    """What `evaluate` returns, of the scores of one or more calls of `score_grains`.
+
+    Raises
+    ------
+    ValueError
+        No score.
+    """
+    if not scores:
+        raise ValueError("no score to sum up; score_grains found no grain of that size")
+    near = not math.isnan(scores[0].near_box)
     numbers = np.array([s.case for s in scores])
     photos = np.unique(numbers)
     rng = np.random.default_rng(seed)
@@ -168,10 +182,12 @@ def score_grains(
     seed: int = 0,
     near: bool = False,
     tracer: Tracer | None = None,
+    first: int = 0,
 ) -> list[GrainScore]:
-    """The scores one by one; parameters as in `evaluate`."""
+    """The scores one by one; parameters as in `evaluate`, and `first`: number of the first case,
+    where the cases are part of a longer series."""
     encoder, scores = SamEncoder(sam, sam.device, tracer), []
-    for number, (image, labels) in enumerate(cases):
+    for number, (image, labels) in enumerate(cases, first):
         grains, rng = draw_grains(labels, number, smallest, most, ignore, seed)
         if not grains:
             continue

@@ -6,7 +6,7 @@ Parts, all by default:
 - ``dino``, ``sam``, ``clip``: the measures of their own trades, on validation sections and, where
   ``LUMENSTONE_DIR`` is set, on LumenStone's training photos (never the test ones);
 - ``near``: SAM from afar and looking closer at each grain: digital sections of a camera's size and
-  as the other parts take them (448 x 336), and LumenStone's training photos; 40 minutes;
+  as the other parts take them (448 x 336), and LumenStone's training photos; an hour;
 - ``masks``: the IoU that a grain's own mask keeps on the grid of SAM's masks;
 - ``reading``: what SAM reads inside a grain's box, and what a linear reading fitted there would;
 - ``render``: digital sections a second, in two processes;
@@ -54,7 +54,7 @@ TRADES, SETS = (
 SECTIONS, TRAINING = 40, 100
 SIDES = (448, 672, 896, 1344)  # px: working long sides to choose from
 CAMERA = (1344, 1792)  # px of a digital section, near LumenStone's half size
-NEAR = range(122, 162)  # sections that nothing was chosen on
+NEAR = range(122, 201)  # sections that nothing was chosen on
 LONG_SIDE, HALF = 448, 1698  # px: where DINO is measured; LumenStone's photos at half size
 
 
@@ -111,30 +111,35 @@ def sam(real: bool) -> dict:
 
 def near(real: bool) -> dict:
     """IoU of grains where SAM sees a whole photo, and where it sees a window around each grain."""
-    places = ("lumenstone", "digital", "digital_small") if real else ("digital", "digital_small")
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, spawn) as pool:
-        return dict(zip(places, pool.map(_near, places), strict=True))
+    parts = [("lumenstone", range(0))] if real else []
+    for where in ("digital", "digital_small"):
+        parts += [(where, NEAR[at : at + 8]) for at in reversed(range(0, len(NEAR), 8))]
+    scores: dict[str, list[sam_measure.GrainScore]] = {}
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        for (where, numbers), found in zip(parts, pool.map(_near, parts), strict=True):
+            box = np.mean([one.near_box for one in found])
+            print(where, f"{numbers}: {len(found)} grains, box {box:.3f}", flush=True)
+            scores.setdefault(where, []).extend(found)
+    sections = {"first": NEAR[0], "last": NEAR[-1]}
+    by_photo = {where: sorted(rows, key=lambda one: one.case) for where, rows in scores.items()}
+    return {where: sam_measure.summary(rows) for where, rows in by_photo.items()} | sections
 
 
-def _near(where: str) -> dict:
+def _near(part: tuple[str, range]) -> list[sam_measure.GrainScore]:
     import torch
 
     torch.set_num_threads(1)  # two of these run side by side
-    encoder = load_model("demo").encoders.sam
+    encoder, (where, numbers) = load_model("demo").encoders.sam, part
     if where == "lumenstone":
-        cases, options = (
-            ((i, labels) for _, i, labels in photos(HALF)),
-            {"ignore": (0, 255), "most": 20},
-        )
+        cases, first = ((image, labels) for _, image, labels in photos(HALF)), 0
+        options = {"ignore": (0, 255), "most": 20}
     else:
         small = where == "digital_small"
         changes = {} if small else {"size": CAMERA}
-        sections = (validation_section(k, **changes) for k in NEAR)
-        cases, options = section_cases(sections, NAMES), {"most": 6 if small else 12}
-    bar = tqdm(cases, desc=f"near, {where}")
-    options |= {"smallest": 400, "near": True, "tracer": encoder.tracer}
-    return sam_measure.evaluate(encoder.sam, bar, **options)
+        cases = section_cases((validation_section(k, **changes) for k in numbers), NAMES)
+        first, options = numbers[0] - NEAR[0], {"most": 6 if small else 12}
+    options |= {"smallest": 400, "near": True, "tracer": encoder.tracer, "first": first}
+    return sam_measure.score_grains(encoder.sam, cases, **options)
 
 
 def masks(real: bool) -> dict:
