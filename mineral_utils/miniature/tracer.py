@@ -3,6 +3,8 @@
     python -m mineral_utils.miniature tracer --minutes 180 --export
     python -m mineral_utils.miniature tracer --minutes 12 --views 16 --helpers 15  # on a GPU
 
+The shipped weights come from the second; what the first reaches on two cores was not measured.
+
 The small SAM answers questions about views (`tracer_views`); the tracer sees its answer, the crop
 and the box, and learns the truth in the crop's pixels. Stopped at any moment, the same command goes
 on from the last checkpoint. With ``--steps`` the course depends on the seed alone; with

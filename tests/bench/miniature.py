@@ -113,16 +113,16 @@ def near(real: bool) -> dict:
     """IoU of grains where SAM sees a whole photo, and where it sees a window around each grain."""
     parts = [("lumenstone", range(0))] if real else []
     for where in ("digital", "digital_small"):
-        parts += [(where, NEAR[at : at + 8]) for at in reversed(range(0, len(NEAR), 8))]
+        parts += [(where, NEAR[at : at + 8]) for at in range(0, len(NEAR), 8)]
     scores: dict[str, list[sam_measure.GrainScore]] = {}
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for (where, numbers), found in zip(parts, pool.map(_near, parts), strict=True):
+        bar = tqdm(pool.map(_near, parts), desc="near", total=len(parts))
+        for (where, numbers), found in zip(parts, bar, strict=True):
             box = np.mean([one.near_box for one in found])
-            print(where, f"{numbers}: {len(found)} grains, box {box:.3f}", flush=True)
+            bar.write(f"{where}, {numbers}: {len(found)} grains, box {box:.3f}")
             scores.setdefault(where, []).extend(found)
     sections = {"first": NEAR[0], "last": NEAR[-1]}
-    by_photo = {where: sorted(rows, key=lambda one: one.case) for where, rows in scores.items()}
-    return {where: sam_measure.summary(rows) for where, rows in by_photo.items()} | sections
+    return {where: sam_measure.summary(rows) for where, rows in scores.items()} | sections
 
 
 def _near(part: tuple[str, range]) -> list[sam_measure.GrainScore]:
